@@ -1,0 +1,78 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// What every target of ours is built with. Dependencies keep their own settings.
+let ours: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+
+/// One target of the product: arrows point down only, which `TidyTests` checks against the sources.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: ours)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: ours)
+}
+
+let package = Package(
+    name: "apus",
+    products: [.executable(name: "apus", targets: ["apus"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CRoaring", providers: [.apt(["libroaring-dev"])]),
+        room("ApusContract"),
+        room("ApusRoaring", ["CRoaring"]),
+        room("ApusWire", ["ApusContract", nioCore]),
+        room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
+        room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
+        room("ApusSQLite", ["ApusCore", grdb]),
+        room("ApusAPI", ["ApusCore", "ApusHTTP", nioCore, logging]),
+        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto]),
+        .executableTarget(
+            name: "apus",
+            dependencies: [
+                "ApusAPI", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
+                argumentParser, logging, nioCore, nioPosix, nioHTTP1, nioSSL, unixSignals, crypto,
+            ],
+            swiftSettings: ours),
+        .target(
+            name: "ApusTesting",
+            dependencies: ["ApusCore", "ApusWire", "ApusSQLite", nioCore, nioPosix, logging],
+            path: "Tests/ApusTesting", swiftSettings: ours),
+        tests("ApusContractTests", ["ApusContract"]),
+        tests("ApusRoaringTests", ["ApusRoaring"]),
+        tests("ApusWireTests", ["ApusWire", nioCore]),
+        tests("ApusHTTPTests", ["ApusHTTP", "ApusContract", "ApusTesting", nioCore, nioPosix]),
+        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
+        tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
+        tests("ApusEdgeTests", ["ApusEdge", "ApusCore", "ApusTesting", "ApusWire", nioCore, nioPosix]),
+        tests("ConformanceTests", ["apus", "ApusTesting"]),
+        tests("EndToEndTests", ["apus", "ApusTesting"]),
+        tests("TidyTests", ["ApusContract", "apus"]),
+    ]
+)

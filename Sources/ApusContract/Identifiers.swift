@@ -1,0 +1,134 @@
+/// The public name of an app, and the user name of its Basic credentials.
+///
+/// - Shape: exactly 24 characters of `[0-9a-zA-Z]`; old clients refuse any other before sending.
+package struct AppKey: Hashable, Sendable {
+    package static let length = 24
+    package let text: String
+
+    /// - Returns: nil when the text has another shape.
+    package init?(_ text: String) {
+        guard Self.isLegal(text) else { return nil }
+        self.text = text
+    }
+
+    /// Whether the text has the shape that keys and secrets share.
+    package static func isLegal(_ text: String) -> Bool {
+        text.utf8.count == Self.length && text.utf8.allSatisfy(\.isLetterOrDigit)
+    }
+}
+
+/// The name of one install of an app on one device.
+///
+/// - Shape: 1 to 64 characters of `[0-9A-Za-z_-]`; ours are 19 lower-case hex digits that start with `1`.
+/// - Source: contract, common value rules.
+package struct RegistrationID: Hashable, Sendable {
+    package static let sizeMaxBytes = 64
+    package let text: String
+
+    /// - Returns: nil when the text is malformed.
+    package init?(_ text: String) {
+        guard (1...Self.sizeMaxBytes).contains(text.utf8.count), text.utf8.allSatisfy(\.isIdentifier) else {
+            return nil
+        }
+        self.text = text
+    }
+}
+
+/// A caller's idempotency id, scoped to its app.
+///
+/// - Shape: 1 to 128 characters of `[0-9A-Za-z_-]`; ours are `{appKey}-{uuid}`.
+package struct CID: Hashable, Sendable {
+    package static let sizeMaxBytes = 128
+    package let text: String
+
+    /// - Returns: nil when the text is malformed.
+    package init?(_ text: String) {
+        guard (1...Self.sizeMaxBytes).contains(text.utf8.count), text.utf8.allSatisfy(\.isIdentifier) else {
+            return nil
+        }
+        self.text = text
+    }
+}
+
+/// The number of an accepted push.
+///
+/// Positive, below 2^53 when we make it (some clients carry it as a JSON number), growing in order of acceptance;
+/// any positive int64 when a caller names it.
+package struct MessageID: Hashable, Comparable, Sendable {
+    package let number: Int64
+
+    package init(_ number: Int64) { self.number = number }
+
+    /// Reads 1 to 19 decimal digits.
+    ///
+    /// - Returns: nil for anything else, for zero, and above int64.
+    package init?(decimal text: some StringProtocol) {
+        guard (1...19).contains(text.utf8.count), text.utf8.allSatisfy(\.isDigit),
+            let number = Int64(text), number > 0
+        else { return nil }
+        self.number = number
+    }
+
+    package var text: String { String(self.number) }
+
+    package static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+}
+
+/// A label that an app puts on devices.
+///
+/// - Shape and size: as ``Label/isLegal(_:)``; case matters.
+/// - Source: JPush Push API v3, "audience".
+package struct Tag: Hashable, Sendable {
+    package let text: String
+
+    /// - Returns: nil when the text is not a legal label.
+    package init?(_ text: String) {
+        guard Label.isLegal(text) else { return nil }
+        self.text = text
+    }
+}
+
+/// The name an app gives one of its users.
+///
+/// One device has at most one alias; one alias may name many devices.
+///
+/// - Shape and size: as ``Label/isLegal(_:)``; case matters.
+/// - Source: JPush Push API v3, "audience".
+package struct Alias: Hashable, Sendable {
+    package let text: String
+
+    /// - Returns: nil when the text is not a legal label.
+    package init?(_ text: String) {
+        guard Label.isLegal(text) else { return nil }
+        self.text = text
+    }
+}
+
+/// What tags and aliases share.
+package enum Label {
+    package static let sizeMaxBytes = 40
+
+    /// 1 to 40 bytes of UTF-8: letters, digits, `_`, Han characters and `@!#$&*+=.|￥`.
+    package static func isLegal(_ text: String) -> Bool {
+        guard (1...Self.sizeMaxBytes).contains(text.utf8.count) else { return false }
+        return text.unicodeScalars.allSatisfy { scalar in
+            switch scalar {
+            case "0"..."9", "a"..."z", "A"..."Z", "_": true
+            case "@", "!", "#", "$", "&", "*", "+", "=", ".", "|", "￥": true
+            default: scalar.properties.isIdeographic
+            }
+        }
+    }
+}
+
+extension UInt8 {
+    package var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
+
+    package var isLetterOrDigit: Bool {
+        self.isDigit || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self)
+            || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)
+    }
+
+    /// `[0-9A-Za-z_-]`.
+    package var isIdentifier: Bool { self.isLetterOrDigit || self == UInt8(ascii: "_") || self == UInt8(ascii: "-") }
+}

@@ -1,0 +1,88 @@
+/// One push as its caller asked for it: decoded, checked, and good everywhere.
+///
+/// Source: JPush Push API v3; contract, push §1. What later vendors need (SMS, callbacks, channels) is checked here and
+/// kept in ``kept``; it has no member of its own until something uses it.
+package struct PushRequest: Sendable, Equatable {
+    /// Never empty.
+    package let platforms: PlatformSet
+    package let audience: Audience
+    package let content: PushContent
+    package let options: PushOptions
+    package let cid: CID?
+    /// The whole request as compact JSON (UTF-8, no spaces, nulls and retired keys dropped, last duplicate kept):
+    /// what is stored with the message, and what decodes again to an equal request.
+    package let kept: [UInt8]
+}
+
+/// Who is meant, as asked. Kinds combine with AND; an empty list means that the kind is absent.
+package enum Audience: Sendable, Equatable {
+    /// Broadcast: every active device of the app on the chosen platforms.
+    case all
+    /// At least one kind is present.
+    case matching(Kinds)
+
+    package struct Kinds: Sendable, Equatable {
+        /// Union, at most 20.
+        package var tag: [Tag] = []
+        /// Intersection, at most 20.
+        package var tagAnd: [Tag] = []
+        /// Complement of the union, at most 20.
+        package var tagNot: [Tag] = []
+        /// Union, at most 1000.
+        package var alias: [Alias] = []
+        /// Union, at most 1000.
+        package var registrationID: [RegistrationID] = []
+        /// Name of a saved audience, at most one.
+        package var segment: String?
+        /// Name of an A/B test, at most one.
+        package var abtest: String?
+        /// Id of a running live activity; stands alone.
+        package var liveActivityID: String?
+
+        package init() {}
+    }
+}
+
+/// What a push says, per platform, ready for the own channel.
+package struct PushContent: Sendable, Equatable {
+    /// The notification object that a device of this platform gets (common `alert` filled in), as compact JSON;
+    /// platforms without a text are absent.
+    package let notifications: [Platform: [UInt8]]
+    /// The custom message (`msg_content`, `title`, `content_type`, `extras`, …) as compact JSON.
+    package let message: [UInt8]?
+    /// Whether this is a live activity, which only a vendor channel carries.
+    package let isLiveActivity: Bool
+
+    package init(notifications: [Platform: [UInt8]], message: [UInt8]?, isLiveActivity: Bool) {
+        self.notifications = notifications
+        self.message = message
+        self.isLiveActivity = isLiveActivity
+    }
+
+    /// The platforms whose devices get something over the own channel.
+    package var platforms: PlatformSet {
+        if self.message != nil { return .all }
+        return PlatformSet(self.notifications.keys.map { PlatformSet($0) })
+    }
+}
+
+/// The options that the own channel obeys.
+package struct PushOptions: Sendable, Equatable {
+    package static let timeToLiveSecondsStandard = 86_400
+    package static let timeToLiveSecondsMax = 864_000
+
+    /// −2147483648…4294967295; 0 means none.
+    package var sendno: Int64 = 0
+    /// 0…864000; 0 means devices online now, and nobody else.
+    package var timeToLiveSeconds = Self.timeToLiveSecondsStandard
+    /// The push that this one replaces.
+    package var overrideMessageID: MessageID?
+    /// Minutes over which delivery is spread: 0 (at once) or 1…1400.
+    package var spreadMinutes = 0
+    /// Whether only test devices get it.
+    package var testModel = false
+    /// Name of a push plan, kept for statistics.
+    package var businessOperationCode: String?
+
+    package init() {}
+}

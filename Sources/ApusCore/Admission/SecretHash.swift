@@ -1,0 +1,65 @@
+private import Crypto
+
+/// A secret as it is stored: salted and hashed, so that a stolen database does not reveal it.
+///
+/// One round of SHA-256 is enough here: the secrets are random (96 bits and more), not chosen by people, so there is no
+/// dictionary that a slow hash would have to slow down, and every request pays for the check.
+package struct SecretHash: Sendable, Equatable {
+    package static let saltSizeBytes = 16
+
+    package let salt: [UInt8]
+    package let digest: [UInt8]
+
+    /// Takes what a store has kept.
+    package init(salt: [UInt8], digest: [UInt8]) {
+        self.salt = salt
+        self.digest = digest
+    }
+
+    /// Hashes a secret with a fresh salt.
+    package init(hashing secret: String) {
+        var generator = SystemRandomNumberGenerator()
+        self.init(hashing: secret, salt: (0..<Self.saltSizeBytes).map { _ in .random(in: .min ... .max, using: &generator) })
+    }
+
+    private init(hashing secret: String, salt: [UInt8]) {
+        var hash = SHA256()
+        hash.update(data: salt)
+        hash.update(data: Array(secret.utf8))
+        self.init(salt: salt, digest: Array(hash.finalize()))
+    }
+
+    /// Whether this is the secret, in time that does not depend on where the two differ.
+    package func matches(_ secret: String) -> Bool {
+        let other = SecretHash(hashing: secret, salt: self.salt).digest
+        guard other.count == self.digest.count else { return false }
+        return zip(other, self.digest).reduce(into: UInt8(0)) { $0 |= $1.0 ^ $1.1 } == 0
+    }
+}
+
+/// Fresh random names and secrets.
+package enum RandomText {
+    /// Lower-case hex digits from the system's generator.
+    package static func hex(digits: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return String(
+            decoding: (0..<digits).map { _ in Self.alphabet[Int.random(in: 0..<16, using: &generator)] }, as: UTF8.self)
+    }
+
+    /// A random (version 4) UUID in lower case.
+    package static func uuid() -> String {
+        let hex = Array(Self.hex(digits: 32).utf8)
+        var text: [UInt8] = []
+        for (index, digit) in hex.enumerated() {
+            if [8, 12, 16, 20].contains(index) { text.append(UInt8(ascii: "-")) }
+            switch index {
+            case 12: text.append(UInt8(ascii: "4"))
+            case 16: text.append(Self.alphabet[8 + Int(digit & 3)])
+            default: text.append(digit)
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static let alphabet = Array("0123456789abcdef".utf8)
+}
