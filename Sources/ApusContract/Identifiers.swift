@@ -115,6 +115,7 @@ package enum Label {
             switch scalar {
             case "0"..."9", "a"..."z", "A"..."Z", "_": true
             case "@", "!", "#", "$", "&", "*", "+", "=", ".", "|", "￥": true
+            case "\u{4E00}"..."\u{9FFF}": true
             default: scalar.properties.isIdeographic
             }
         }

@@ -38,6 +38,8 @@ package enum Audience: Sendable, Equatable {
         package var abtest: String?
         /// Id of a running live activity; stands alone.
         package var liveActivityID: String?
+        /// Id of an uploaded list; stands alone, and only where the endpoint takes one.
+        package var fileID: String?
 
         package init() {}
     }

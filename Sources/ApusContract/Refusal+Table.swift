@@ -24,6 +24,9 @@ extension Refusal.Kind {
                 .badRequest, family, 1035, 3002, 7002, 8100, 4003,
                 "active_push takes a notification alone, without big_push_duration")
 
+        case .aliasLimitExceeded:
+            .of(.badRequest, family, 1003, 3002, 7015, 8100, 4003, "Alias exceeds the limit of devices")
+
         case .missingCredentials:
             .of(.unauthorized, family, 1004, 3001, 7001, 8101, 4006, family.credentialsMissing)
         case .malformedCredentials:

@@ -29,7 +29,7 @@ package struct Refusal: Error, Equatable, Sendable {
     package enum Kind: CaseIterable, Sendable {
         // 400
         case missingValue, badValue, unsupportedKey, tooLarge
-        case emptyAudience, kindLimitExceeded, activePushConflict
+        case emptyAudience, kindLimitExceeded, activePushConflict, aliasLimitExceeded
         // 401, or 400 for an unknown key where the vendor documents it
         case missingCredentials, malformedCredentials, unknownKey, badSecret
         // 403

@@ -1,4 +1,4 @@
-@_exported package import ApusContract
+@_exported public import ApusContract
 
 /// A moment of the wall clock: milliseconds since 1970-01-01T00:00:00Z.
 package struct Timestamp: Hashable, Comparable, Sendable {

@@ -1,13 +1,29 @@
 import ArgumentParser
-import Crypto
-import Logging
-import NIOCore
-import NIOHTTP1
 import NIOPosix
-import NIOSSL
-import UnixSignals
 
+/// A self-hosted push platform that speaks the JPush REST API v3.
 @main
 struct Apus: AsyncParsableCommand {
-    func run() async throws {}
+    static let configuration = CommandConfiguration(
+        commandName: "apus",
+        abstract: "A self-hosted push platform that speaks the JPush REST API v3.",
+        discussion: """
+            'apus serve' alone starts a server with an embedded store in ./apus-data.
+            'apus app create NAME' makes an app and prints its key and secret; a running server honours it within a second.
+            """,
+        version: "0.1.0",
+        subcommands: [Serve.self, AppCommand.self, Listen.self, Push.self, Config.self])
+
+    static func main() async {
+        // Before the first task: everything asynchronous then runs on the event loops, without a hop between two pools.
+        _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        await self.main(nil)
+    }
+}
+
+/// Why a command failed: one line that says what, and what to do. Exit status 1.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
 }

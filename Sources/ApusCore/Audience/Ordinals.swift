@@ -1,4 +1,4 @@
-package import ApusRoaring
+@_exported public import ApusRoaring
 
 /// The number of a device within its app: dense, from 0, never used again.
 package typealias Ordinal = UInt32

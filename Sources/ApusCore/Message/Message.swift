@@ -46,8 +46,11 @@ package struct Message: Sendable, Equatable {
         self.overrides = overrides
     }
 
-    /// Whether it waits in the store's index by device, see ``directMax``. Never when it is for online devices only.
-    package var isDirect: Bool { self.timeToLiveSeconds > 0 && self.targeted.sum <= Self.directMax }
+    /// Whether it waits in the store's index by device, see ``directMax``. Never when it is for online devices only, or
+    /// spread over time, so that it falls due at a different moment for each device.
+    package var isDirect: Bool {
+        self.timeToLiveSeconds > 0 && self.spreadMinutes == 0 && self.targeted.sum <= Self.directMax
+    }
 
     /// When no device may get it any more: the last share's due time plus the time to live.
     package var expiresAt: Timestamp {

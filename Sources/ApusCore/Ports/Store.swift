@@ -32,7 +32,8 @@ package protocol Store: Sendable {
 
     /// The greatest message number ever committed; 0 at first.
     func lastMessageID() async throws(StoreError) -> MessageID
-    func message(_ id: MessageID) async throws(StoreError) -> Message?
+    /// Those of the messages that there are, in no order.
+    func messages(_ ids: [MessageID]) async throws(StoreError) -> [Message]
     /// The messages of an app that wait for devices and are too wide for the index by device
     /// (``Message/isDirect`` is false), or that are spread over time; oldest first.
     func waitingMessages(of app: AppID, at now: Timestamp) async throws(StoreError) -> [Message]
@@ -41,11 +42,18 @@ package protocol Store: Sendable {
     func inbox(
         of ordinal: Ordinal, in app: AppID, after: MessageID, at now: Timestamp, limit: Int
     ) async throws(StoreError) -> [Message]
-    /// Everything that an app accepted from a moment on, without payloads: what daily limits are counted from.
+    /// The numbers of what ``inbox(of:in:after:at:limit:)`` would give in all, oldest first.
+    func waiting(of ordinal: Ordinal, in app: AppID, at now: Timestamp) async throws(StoreError) -> [MessageID]
+    /// Everything that an app accepted from a moment on, with empty payloads: what daily limits are counted from.
     func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message]
 
-    /// The receipts of messages, merged.
+    /// The receipts of messages, merged. Messages without any are absent.
     func receipts(of messages: [MessageID]) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]]
+
+    /// The devices whose app was opened in the hours that touch the span, `until` excluded.
+    ///
+    /// Kept for 92 days: the 60 that statistics reach back, and on to the start of a month.
+    func active(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals
 
     /// The answer that a cid got, while it is kept.
     func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer?
@@ -77,11 +85,13 @@ package enum StoreError: Error, Equatable, Sendable {
 /// One change of the store.
 package enum Write: Sendable {
     /// Keeps a message, its waiting entries, and the answer under its cid.
-    /// ``Message/overrides`` turns the older message's state to overridden and removes its waiting entries.
+    /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
+    /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
     case message(Message, cid: CIDRecord?)
-    /// Merges receipts. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped`` end the waiting of their devices.
+    /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped`` end
+    /// the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
-    /// Withdraws a message: it waits for nobody any more. Harmless when repeated.
+    /// Withdraws a message that is live: it waits for nobody any more. Harmless when repeated or unknown.
     case withdraw(MessageID)
     /// A new device. Fails with ``StoreError/conflict`` when the registration id or the ordinal is taken.
     case register(Device)
@@ -97,7 +107,7 @@ package enum Write: Sendable {
 package enum WriteOutcome: Sendable, Equatable {
     case done
     case changed(from: Device, to: Device)
-    /// The change is not legal for this device, or the device is unknown.
+    /// The change is not legal for this device, or the device is unknown, or the app of a new device or message is.
     case refused(Refusal)
     case failed(StoreError)
 }

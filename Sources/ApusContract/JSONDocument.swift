@@ -1,0 +1,146 @@
+/// One JSON text that was read: its bytes, and a tape with one token per name and value, in order of the text.
+///
+/// Immutable, so that any number of ``JSONValue`` may look at it from anywhere.
+final class JSONDocument: Sendable {
+    struct Token: Sendable {
+        /// First byte; of a string, the first after the quote.
+        var start: UInt32
+        /// One past the last byte; of a string, the closing quote.
+        var end: UInt32
+        /// Where the tape goes on after this value and all that is inside it.
+        var next: UInt32
+        var kind: JSONValue.Kind
+        /// Whether a string holds backslashes.
+        var isEscaped: Bool
+    }
+
+    let bytes: [UInt8]
+    /// An object is followed by name, value, name, value, …; an array by its elements.
+    let tape: [Token]
+
+    init(bytes: [UInt8], tape: [Token]) {
+        self.bytes = bytes
+        self.tape = tape
+    }
+
+    /// The next sibling of the token at `index`.
+    func next(_ index: Int) -> Int { Int(self.tape[index].next) }
+
+    /// The bytes of the token at `index`: a string's without its quotes, and as they were escaped.
+    func raw(_ index: Int) -> ArraySlice<UInt8> {
+        let token = self.tape[index]
+        return self.bytes[Int(token.start)..<Int(token.end)]
+    }
+
+    /// The text of the string at `index`, as UTF-8.
+    func unescaped(_ index: Int) -> ArraySlice<UInt8> {
+        let raw = self.raw(index)
+        return self.tape[index].isEscaped ? JSONEscape.decode(raw)[...] : raw
+    }
+
+    /// The first bytes of the string at `index`, unescaped, in one word.
+    func head(_ index: Int) -> UInt64 {
+        let token = self.tape[index]
+        guard !token.isEscaped else { return self.unescaped(index).withUnsafeBufferPointer(Self.head(of:)) }
+        return self.bytes.withUnsafeBufferPointer {
+            Self.head(of: UnsafeBufferPointer(rebasing: $0[Int(token.start)..<Int(token.end)]))
+        }
+    }
+
+    /// At most eight bytes from the start of a text, in one word.
+    static func head(of text: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        var head: UInt64 = 0
+        for offset in 0..<min(8, text.count) { head = head << 8 | UInt64(text[offset]) }
+        return head
+    }
+
+    /// Whether the string at `index` is this text.
+    @inline(__always)
+    func string(_ index: Int, is text: StaticString) -> Bool {
+        let token = self.tape[index]
+        guard token.isEscaped || Int(token.end - token.start) == text.utf8CodeUnitCount else { return false }
+        return self.string(token, index, is: text)
+    }
+
+    private func string(_ token: Token, _ index: Int, is text: StaticString) -> Bool {
+        guard !token.isEscaped else {
+            return self.unescaped(index).elementsEqual(UnsafeBufferPointer(text))
+        }
+        let start = Int(token.start)
+        return self.bytes.withUnsafeBufferPointer { bytes in
+            for offset in 0..<text.utf8CodeUnitCount where bytes[start + offset] != text.utf8Start[offset] { return false }
+            return true
+        }
+    }
+
+    /// Whether the strings at two places are the same text, byte for byte.
+    func isSameString(_ left: Int, _ right: Int) -> Bool {
+        let (one, other) = (self.tape[left], self.tape[right])
+        if one.isEscaped || other.isEscaped { return self.unescaped(left).elementsEqual(self.unescaped(right)) }
+        guard one.end - one.start == other.end - other.start else { return false }
+        return self.bytes.withUnsafeBufferPointer { bytes in
+            for offset in 0..<Int(one.end - one.start)
+            where bytes[Int(one.start) + offset] != bytes[Int(other.start) + offset] { return false }
+            return true
+        }
+    }
+}
+
+/// The members of one object that count, by the tape index of their names: of several with one name the last, and
+/// none whose value is null.
+///
+/// Small objects are compared name by name; large ones through a table, so that a hostile body costs no more than its
+/// size.
+struct JSONMemberIndices: Sequence, IteratorProtocol {
+    /// Tokens inside an object, up to which comparing is cheaper than a table.
+    private static let smallMaxTokens = 64
+
+    private let document: JSONDocument
+    private let end: Int
+    private var name: Int
+    /// Of each name, where it stands last; only for a large object.
+    private let last: [ArraySlice<UInt8>: Int]?
+
+    init(_ document: JSONDocument, object: Int) {
+        self.document = document
+        self.name = object + 1
+        self.end = document.next(object)
+        self.last = self.end - object <= Self.smallMaxTokens ? nil : Self.table(document, self.name, self.end)
+    }
+
+    mutating func next() -> Int? {
+        while self.name < self.end {
+            let name = self.name
+            self.name = self.document.next(name + 1)
+            if self.document.tape[name + 1].kind != .null, self.isLast(name) { return name }
+        }
+        return nil
+    }
+
+    private func isLast(_ name: Int) -> Bool {
+        if let last = self.last { return last[self.document.unescaped(name)] == name }
+        var later = self.name
+        while later < self.end {
+            if self.document.isSameString(name, later) { return false }
+            later = self.document.next(later + 1)
+        }
+        return true
+    }
+
+    private static func table(_ document: JSONDocument, _ first: Int, _ end: Int) -> [ArraySlice<UInt8>: Int] {
+        var last: [ArraySlice<UInt8>: Int] = [:]
+        var name = first
+        while name < end {
+            last[document.unescaped(name)] = name
+            name = document.next(name + 1)
+        }
+        return last
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// The bytes of a literal, which live as long as the program.
+    init(_ text: StaticString) {
+        self.init(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+}

@@ -1,0 +1,170 @@
+extension PushContent {
+    /// Limits of the contract, push §1.12, in bytes of compact JSON.
+    package static let sizeMaxBytes = 4000
+    package static let iosNotificationMaxBytes = 2000
+
+    /// Decides what each targeted platform gets, from a request that ``Shape/push`` has accepted.
+    ///
+    /// - Throws: ``Refusal/Kind/retired`` when Windows Phone is all that the push speaks to, ``Refusal/Kind/missingValue``
+    ///   when it says nothing to anybody it targets, ``Refusal/Kind/badValue`` for parts that exclude one another.
+    init(checked root: JSONValue, platforms: PlatformSet) throws(Refusal) {
+        let notification = root["notification"].flatMap { Self.speaks($0) ? $0 : nil }
+        let message = root["message"].flatMap { $0.hasMembers ? $0 : nil }
+        let isLiveActivity = root["live_activity"] != nil
+        guard notification != nil || message != nil || isLiveActivity else {
+            if root["notification"]?["winphone"] != nil {
+                throw Refusal(.retired, "Windows Phone is retired: notification.winphone reaches nobody")
+            }
+            throw Refusal.missing("notification, message or live_activity")
+        }
+        try Self.checkCompany(root, hasNotification: notification != nil, hasMessage: message != nil)
+        self.init(
+            notifications: try notification.map { (notification) throws(Refusal) in
+                try Self.notifications(notification, platforms)
+            } ?? [:],
+            message: message.map(Self.message), isLiveActivity: isLiveActivity)
+    }
+
+    /// Whether a notification holds anything but what is ignored.
+    private static func speaks(_ notification: JSONValue) -> Bool {
+        notification.members?.contains { name, _ in !name.isString("winphone") && !name.isString("ai_opportunity") }
+            ?? false
+    }
+
+    /// Which parts of a push may stand beside which.
+    private static func checkCompany(_ root: JSONValue, hasNotification: Bool, hasMessage: Bool) throws(Refusal) {
+        if let activity = root["live_activity"], hasNotification || hasMessage {
+            throw activity.bad("sent without notification and message")
+        }
+        if let inApp = root["inapp_message"], inApp.hasMembers, !hasNotification || hasMessage {
+            throw inApp.bad("sent with notification and without message")
+        }
+        if let thirdParty = root["notification_3rd"] {
+            guard hasMessage else { throw thirdParty.bad("sent together with message") }
+            guard root["options"]?["notification_3rd_ver"]?.isString("v2") == true else {
+                return try Shape.thirdPartyNotification.check(thirdParty)
+            }
+            try Shape.thirdPartyNotificationByPlatform.check(thirdParty)
+            guard thirdParty.hasMembers else { throw thirdParty.bad("an object with android, ios or hmos") }
+        }
+    }
+
+    private static func notifications(
+        _ notification: JSONValue, _ platforms: PlatformSet
+    ) throws(Refusal) -> [Platform: [UInt8]] {
+        let common = notification["alert"]
+        var notifications = [Platform: [UInt8]](minimumCapacity: Platform.allCases.count)
+        for platform in Platform.allCases where platforms.contains(platform) {
+            notifications[platform] = Self.effective(notification.object(of: platform), common, for: platform)
+        }
+        let isVoIP = platforms.contains(.ios) && notification["voip"]?.hasMembers == true
+        guard !notifications.isEmpty || isVoIP else {
+            throw Refusal.missing("notification.alert, or an alert for a platform of this push,")
+        }
+        return notifications
+    }
+
+    /// The notification object of one platform with its text; nil when it has none.
+    private static func effective(_ own: JSONValue?, _ common: JSONValue?, for platform: Platform) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        if own?["alert"] == nil {
+            guard let common, platform.accepts(alert: common) else { return nil }
+            bytes.append(json: "{\"alert\":")
+            common.write(to: &bytes)
+        }
+        if let own { bytes.append(membersOf: own) }
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// The custom message, its content always a string.
+    private static func message(_ message: JSONValue) -> [UInt8] {
+        var bytes: [UInt8] = []
+        let content = message["msg_content"]
+        bytes.append(membersOf: message, asText: content?.kind == .string ? nil : content)
+        bytes.append(UInt8(ascii: "}"))
+        return bytes
+    }
+
+    /// Holds what targeted platforms get against their limits; exactly the limit is legal.
+    func checkSizes(_ root: JSONValue, _ platforms: PlatformSet) throws(Refusal) {
+        let message = self.message?.count ?? 0
+        for platform in Platform.allCases where platforms.contains(platform) {
+            let notification = self.notifications[platform]?.count ?? 0
+            switch platform {
+            case .ios:
+                try Self.check(notification, "notification.ios", max: Self.iosNotificationMaxBytes)
+                try Self.check(message, "message", max: Self.sizeMaxBytes)
+                if let activity = root["live_activity"]?["ios"] {
+                    try Self.check(activity.compactSize, "live_activity.ios", max: LiveActivity.sizeMaxBytes)
+                }
+            case .android, .hmos, .quickapp, .web:
+                try Self.check(
+                    notification + message, "notification.\(platform.name) with message", max: Self.sizeMaxBytes)
+            }
+        }
+    }
+
+    private static func check(_ size: Int, _ part: @autoclosure () -> String, max: Int) throws(Refusal) {
+        guard size <= max else {
+            throw Refusal(.tooLarge, "Message body is too large: \(part()) has \(size) bytes, at most \(max) are allowed")
+        }
+    }
+}
+
+extension Platform {
+    /// Whether a common alert is a text here: an object is for iOS only, and an empty string says nothing to those that
+    /// would show it.
+    fileprivate func accepts(alert: JSONValue) -> Bool {
+        switch self {
+        case .ios: true
+        case .android: alert.kind == .string
+        case .hmos, .quickapp, .web: alert.kind == .string && alert.stringSize != 0
+        }
+    }
+}
+
+extension JSONValue {
+    /// The platform's own object in a notification.
+    fileprivate func object(of platform: Platform) -> JSONValue? {
+        switch platform {
+        case .android: self["android"]
+        case .ios: self["ios"]
+        case .hmos: self["hmos"]
+        case .quickapp: self["quickapp"]
+        case .web: self["web"]
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Appends an object of the content but for its last brace, as devices get it, behind what it begins with.
+    ///
+    /// - Parameter text: a member that devices get as a string, which holds its JSON text.
+    fileprivate mutating func append(membersOf object: JSONValue, asText text: JSONValue? = nil) {
+        guard let members = object.members else { return }
+        if text == nil, members.allSatisfy({ $0.value.kind != .array }) {
+            let compact = object.compact().dropLast()
+            if self.isEmpty { return self = [UInt8](compact) }
+            guard compact.count > 1 else { return }
+            self.append(UInt8(ascii: ","))
+            return self.append(contentsOf: compact.dropFirst())
+        }
+        for (name, value) in members {
+            self.append(self.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
+            name.write(to: &self)
+            self.append(UInt8(ascii: ":"))
+            if value.index == text?.index {
+                self.append(UInt8(ascii: "\""))
+                value.compact().withUnsafeBufferPointer { self.appendEscaped($0) }
+                self.append(UInt8(ascii: "\""))
+            } else if value.kind == .array {
+                // An empty list is what PHP makes of an empty map, and no member of these objects is a list: devices are
+                // spared the difference.
+                self.append(json: "{}")
+            } else {
+                value.write(to: &self)
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+/// The members that an object may have and what each must be: one line a member.
+///
+/// Checking refuses in a fixed order that does not depend on the order of the text: first an unknown member (the first
+/// in the text), then each known one in the order of the lines. A member that is null counts as absent, and of members
+/// with one name only the last is looked at.
+struct Shape: Sendable, ExpressibleByDictionaryLiteral {
+    /// Members one shape may have: room for the largest, kept small because a check clears that much memory.
+    private static let rowsMax = 32
+
+    private struct Row: Sendable {
+        let name: StaticString
+        /// The name's start, so that most rows are passed over in one comparison.
+        let head: UInt64
+        let rule: Rule
+        let isRequired: Bool
+
+        init(_ name: StaticString, _ rule: Rule) {
+            self.name = name
+            self.head = JSONDocument.head(of: UnsafeBufferPointer(name))
+            self.rule = rule
+            self.isRequired = rule.isRequired
+        }
+    }
+
+    private let rows: [Row]
+    private let passesUnknown: Bool
+
+    init(dictionaryLiteral rows: (StaticString, Rule)...) {
+        self.init(rows.map { Row($0, $1) }, passesUnknown: false)
+    }
+
+    private init(_ rows: [Row], passesUnknown: Bool) {
+        precondition(rows.count <= Self.rowsMax, "a shape of \(rows.count) members")
+        self.rows = rows
+        self.passesUnknown = passesUnknown
+    }
+
+    /// The same shape for objects to which others may add members of their own.
+    var open: Shape { Shape(self.rows, passesUnknown: true) }
+
+    /// Holds a value against this shape.
+    ///
+    /// - Throws: ``Refusal/Kind/unsupportedKey``, ``Refusal/Kind/missingValue`` or ``Refusal/Kind/badValue``, with the path.
+    func check(_ value: JSONValue) throws(Refusal) {
+        guard value.kind == .object else {
+            guard value.isEmptyContainer else { throw value.bad("an object") }
+            return try self.checkEmpty(value)
+        }
+        // Tape index of the value in each row; 0, where the whole text stands, for none.
+        var found = InlineArray<32, Int>(repeating: 0)
+        let document = value.document
+        var (name, end) = (value.index + 1, Int(value.token.next))
+        while name < end {
+            if let row = self.row(of: name, in: document) {
+                found[row] = name + 1
+            } else if !self.passesUnknown {
+                try Self.refuseUnknown(name, in: value)
+            }
+            name = document.next(name + 1)
+        }
+        for row in self.rows.indices {
+            if found[row] != 0, document.tape[found[row]].kind != .null {
+                try self.rows[row].rule.check(JSONValue(document: document, index: found[row]))
+            } else if self.rows[row].isRequired {
+                throw value.missing(self.rows[row].name)
+            }
+        }
+    }
+
+    private func checkEmpty(_ value: JSONValue) throws(Refusal) {
+        for row in self.rows where row.isRequired { throw value.missing(row.name) }
+    }
+
+    private func row(of name: Int, in document: JSONDocument) -> Int? {
+        let head = document.head(name)
+        for row in self.rows.indices
+        where self.rows[row].head == head && document.string(name, is: self.rows[row].name) { return row }
+        return nil
+    }
+
+    /// Refuses an unknown member, unless it comes to nothing because its last value is null.
+    private static func refuseUnknown(_ name: Int, in object: JSONValue) throws(Refusal) {
+        for index in JSONMemberIndices(object.document, object: object.index)
+        where object.document.isSameString(index, name) {
+            let key = JSONValue(document: object.document, index: name).quotable
+            let path = object.path
+            throw Refusal(.unsupportedKey, "The key '\(key)'\(path.isEmpty ? "" : " of \(path)") is not supported")
+        }
+    }
+}

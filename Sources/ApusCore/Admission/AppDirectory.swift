@@ -1,0 +1,52 @@
+private import Synchronization
+
+/// The apps of this server, as the store last told.
+///
+/// Operators change apps while the server runs, from another process; ``reload(from:)`` is called when the store was
+/// changed elsewhere.
+package final class AppDirectory: Sendable {
+    private struct State {
+        var byKey: [AppKey: App] = [:]
+        var byID: [AppID: App] = [:]
+    }
+
+    private let state = Mutex(State())
+    /// The limits of the server, under those of each app.
+    private let serverLimits: Limits
+
+    package init(serverLimits: Limits) { self.serverLimits = serverLimits }
+
+    package func app(_ key: AppKey) -> App? { self.state.withLock { $0.byKey[key] } }
+
+    package func app(_ id: AppID) -> App? { self.state.withLock { $0.byID[id] } }
+
+    /// All apps, by number.
+    package var apps: [App] { self.state.withLock { $0.byID.values.sorted { $0.id < $1.id } } }
+
+    /// The server's limits with the app's own over them; the server's alone for an unknown app.
+    package func limits(of app: AppID) -> Limits {
+        self.serverLimits.overlaid(by: self.state.withLock { $0.byID[app]?.limits } ?? Limits())
+    }
+
+    /// The device with this registration id, whatever its app.
+    func device(named name: RegistrationID, in index: AudienceIndex) -> DeviceKey? {
+        for app in self.state.withLock({ Array($0.byID.keys) }) {
+            if let ordinal = index[app].ordinal(of: name) { return DeviceKey(app: app, ordinal: ordinal) }
+        }
+        return nil
+    }
+
+    /// Takes over what the store holds.
+    ///
+    /// - Returns: the apps that came and those that went since the last call.
+    package func reload(from store: any Store) async throws(StoreError) -> (added: [AppID], removed: [AppID]) {
+        let apps = try await store.apps()
+        let byID = Dictionary(uniqueKeysWithValues: apps.map { ($0.id, $0) })
+        let byKey = Dictionary(apps.map { ($0.key, $0) }) { _, newest in newest }
+        return self.state.withLock { state in
+            let (before, after) = (Set(state.byID.keys), Set(byID.keys))
+            (state.byID, state.byKey) = (byID, byKey)
+            return (after.subtracting(before).sorted(), before.subtracting(after).sorted())
+        }
+    }
+}

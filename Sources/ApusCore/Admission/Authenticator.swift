@@ -1,0 +1,71 @@
+private import Synchronization
+
+/// Who may call: credentials, blacklist, source address, and how often credentials may fail.
+package final class Authenticator: Sendable {
+    private let directory: AppDirectory
+    private let failures: RateLimiter<IPAddress>
+    private let failedPerMinute: Int
+
+    package init(directory: AppDirectory, serverLimits: Limits, clocks: Clocks) {
+        self.directory = directory
+        self.failures = RateLimiter(clocks: clocks)
+        self.failedPerMinute = serverLimits.ceiling(.failedAuthPerMinute)
+    }
+
+    /// What a caller presented.
+    package enum Credentials: Sendable, Equatable {
+        /// No header, or an empty user and password.
+        case none
+        /// Not Basic, not base64, or without a colon.
+        case malformed
+        case basic(user: String, password: String)
+    }
+
+    /// Finds the app of a caller.
+    ///
+    /// - Parameter source: where the call comes from; nil when it is not an IP peer.
+    /// - Throws: credentials as `README` §3 of the contract orders them; ``Refusal/Kind/rateLimited`` when credentials
+    ///   from this source have failed too often.
+    package func authenticate(_ credentials: Credentials, from source: IPAddress?) throws(Refusal) -> App {
+        if let source, self.failedPerMinute < .max {
+            let budget = self.failures.peek(source, limit: self.failedPerMinute)
+            guard budget.remaining > 0 else {
+                var refusal = Refusal(.rateLimited, "Rate limit exceeded: too many failed authentications from this address")
+                refusal.retryAfterSeconds = budget.resetSeconds
+                throw refusal
+            }
+        }
+        do throws(Refusal) {
+            return try self.check(credentials)
+        } catch {
+            if let source { _ = self.failures.take(source, limit: self.failedPerMinute) }
+            throw error
+        }
+    }
+
+    /// Checks what holds for an authenticated caller: blacklist, then source address.
+    package func authorize(_ app: App, from source: IPAddress?) throws(Refusal) {
+        guard !app.isBlocked else { throw Refusal(.blacklisted) }
+        guard app.allowedSources.isEmpty || source.map({ address in app.allowedSources.contains { $0.contains(address) } }) == true
+        else { throw Refusal(.addressNotAllowed) }
+    }
+
+    private func check(_ credentials: Credentials) throws(Refusal) -> App {
+        switch credentials {
+        case .none: throw Refusal(.missingCredentials)
+        case .malformed: throw Refusal(.malformedCredentials)
+        case .basic(let user, let password):
+            if user.isEmpty && password.isEmpty { throw Refusal(.missingCredentials) }
+            if user.hasPrefix("group-") { throw Refusal(.badSecret) }
+            guard let key = AppKey(user), let app = self.directory.app(key) else {
+                _ = Self.nobody.matches(password)
+                throw Refusal(.unknownKey)
+            }
+            guard app.secret.matches(password) else { throw Refusal(.badSecret) }
+            return app
+        }
+    }
+
+    /// What an unknown key's secret is compared with, so that the answer takes as long.
+    private static let nobody = SecretHash(hashing: RandomText.hex(digits: 24))
+}

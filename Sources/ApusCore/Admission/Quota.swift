@@ -1,0 +1,53 @@
+/// How often each app may call, by bucket.
+package final class Quota: Sendable {
+    /// Endpoints that share a limit.
+    package enum Bucket: Sendable, Hashable, CaseIterable {
+        case push, report, device, schedule, file
+
+        /// The limit that sets the bucket's calls per minute.
+        package var limit: LimitName {
+            switch self {
+            case .push: .pushPerMinute
+            case .report: .reportPerMinute
+            case .device: .devicePerMinute
+            case .schedule: .schedulePerMinute
+            case .file: .filePerMinute
+            }
+        }
+    }
+
+    private struct Key: Hashable, Sendable {
+        let app: AppID
+        let bucket: Bucket
+    }
+
+    private let directory: AppDirectory
+    private let limiter: RateLimiter<Key>
+
+    package init(directory: AppDirectory, clocks: Clocks) {
+        self.directory = directory
+        self.limiter = RateLimiter(clocks: clocks)
+    }
+
+    /// Counts a call of an app; whether it is within the limit stands in the budget.
+    package func take(_ bucket: Bucket, of app: AppID) -> QuotaBudget {
+        let limit = self.directory.limits(of: app).ceiling(bucket.limit)
+        let budget = self.limiter.take(Key(app: app, bucket: bucket), limit: limit)
+        return QuotaBudget(
+            limit: Self.shown(limit), remaining: limit == .max ? Self.shown(limit) : budget.remaining,
+            resetSeconds: budget.resetSeconds, isWithin: budget.isWithin)
+    }
+
+    /// What an unlimited bucket shows: the greatest number that every client can hold.
+    private static func shown(_ number: Int) -> Int { min(number, Int(Int32.max)) }
+}
+
+/// What the rate-limit headers of an answer say.
+package struct QuotaBudget: Sendable, Equatable {
+    /// Calls per window of 60 seconds.
+    package let limit: Int
+    package let remaining: Int
+    /// Whole seconds to the end of the window.
+    package let resetSeconds: Int
+    package let isWithin: Bool
+}

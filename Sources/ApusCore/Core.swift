@@ -1,0 +1,95 @@
+private import Synchronization
+package import Logging
+
+/// From an accepted request to a counted receipt: the services of one node over one store, and what runs in the
+/// background for them.
+package final class Core: Sendable {
+    package let directory: AppDirectory
+    package let index: AudienceIndex
+    package let presence: Presence
+    package let bus: LocalBus
+    package let book: DeliveryBook
+    package let committer: Committer
+    package let pushes: PushService
+    package let devices: DeviceService
+    package let reports: ReportBook
+    package let authenticator: Authenticator
+    package let quota: Quota
+
+    private let store: any Store
+    private let clocks: Clocks
+    private let logger: Logger
+
+    /// Builds the services over an open store and loads what is derived from it.
+    ///
+    /// - Parameter limits: the server's; apps may have their own over them.
+    package init(store: any Store, limits: Limits, clocks: Clocks, logger: Logger) async throws(StoreError) {
+        let last = try await store.lastMessageID()
+        let directory = AppDirectory(serverLimits: limits)
+        let index = AudienceIndex()
+        let presence = Presence()
+        let bus = LocalBus()
+        let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last)
+        let follower = Follower(index: index, book: book, logger: logger)
+        let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
+        self.store = store
+        self.clocks = clocks
+        self.logger = logger
+        self.directory = directory
+        self.index = index
+        self.presence = presence
+        self.bus = bus
+        self.book = book
+        self.committer = committer
+        self.pushes = PushService(
+            directory: directory, index: index, presence: presence, book: book, committer: committer, store: store,
+            clocks: clocks)
+        self.devices = DeviceService(
+            directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
+        self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
+        self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
+        self.quota = Quota(directory: directory, clocks: clocks)
+        try await self.reloadApps()
+    }
+
+    /// Takes over the apps that the store holds now: loads the new ones, forgets the deleted ones.
+    package func reloadApps() async throws(StoreError) {
+        let (added, removed) = try await self.directory.reload(from: self.store)
+        for app in added {
+            try await self.index.load(app, from: self.store)
+            try await self.book.load(app)
+        }
+        for app in removed {
+            self.book.remove(app)
+            self.index.remove(app)
+            self.presence.remove(app)
+            self.pushes.remove(app)
+        }
+    }
+}
+
+/// Keeps what is derived from the store in step with it: hears of every committed write, in order.
+private struct Follower: Sendable {
+    let index: AudienceIndex
+    let book: DeliveryBook
+    let logger: Logger
+
+    func committed(_ write: Write, _ outcome: WriteOutcome) {
+        switch (write, outcome) {
+        case (_, .failed(let error)) where error != .conflict:
+            self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
+        case (.message(let message, _), .done):
+            do {
+                self.book.committed(try Deliverable(message: message))
+            } catch {
+                self.logger.error("a message does not decode after its commit", metadata: ["error": "\(error)"])
+            }
+        case (.receipts(let receipts, _), .done): self.book.committed(receipts)
+        case (.withdraw(let id), .done): self.book.withdrawn(id)
+        case (.register(let device), .done): self.index[device.app].add(device)
+        case (.change, .changed(let old, let new)): self.index[new.app].change(from: old, to: new)
+        case (.seen(let ordinals, let app, let at), .done): self.index[app].noteAlive(ordinals, at: at)
+        case (.active, _), (_, .refused), (_, .failed), (_, .done), (_, .changed): break
+        }
+    }
+}

@@ -1,0 +1,71 @@
+private import Synchronization
+
+/// Who has a live session on this node, and who gave a sign of life that the store does not know yet.
+package final class Presence: Sendable {
+    private struct State {
+        var online: [AppID: Ordinals] = [:]
+        var seen: [AppID: Ordinals] = [:]
+        var active: [AppID: Ordinals] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// A session went live.
+    package func opened(_ device: DeviceKey) {
+        self.state.withLock { state in
+            state.online[device.app, default: Ordinals()].insert(device.ordinal)
+            state.seen[device.app, default: Ordinals()].insert(device.ordinal)
+        }
+    }
+
+    /// The session of a device ended, and no newer one took its place.
+    package func closed(_ device: DeviceKey) {
+        self.state.withLock { state in
+            state.online[device.app]?.remove(device.ordinal)
+            state.seen[device.app, default: Ordinals()].insert(device.ordinal)
+        }
+    }
+
+    /// The app of a device was opened by its user.
+    package func noteActive(_ device: DeviceKey) {
+        _ = self.state.withLock { $0.active[device.app, default: Ordinals()].insert(device.ordinal) }
+    }
+
+    package func isOnline(_ device: DeviceKey) -> Bool {
+        self.state.withLock { $0.online[device.app]?.contains(device.ordinal) ?? false }
+    }
+
+    /// Those of the devices that are online.
+    package func online(among ordinals: Ordinals, of app: AppID) -> Ordinals {
+        self.state.withLock { $0.online[app]?.intersection(ordinals) ?? Ordinals() }
+    }
+
+    /// What the store should learn, and is not told again: signs of life since the last call.
+    package func takeSigns(at now: Timestamp) -> [Write] {
+        let (seen, active) = self.state.withLock { state in
+            defer { (state.seen, state.active) = ([:], [:]) }
+            return (state.seen, state.active)
+        }
+        return seen.map { Write.seen($1, of: $0, at: now) } + active.map { Write.active($1, of: $0, at: now) }
+    }
+
+    /// Those online, for whom time goes on while they are: what the store should learn now and then.
+    package func markOnlineSeen() {
+        self.state.withLock { state in
+            for (app, online) in state.online where !online.isEmpty {
+                state.seen[app, default: Ordinals()].formUnion(online)
+            }
+        }
+    }
+
+    /// Forgets an app.
+    package func remove(_ app: AppID) {
+        self.state.withLock { state in
+            state.online[app] = nil
+            state.seen[app] = nil
+            state.active[app] = nil
+        }
+    }
+}

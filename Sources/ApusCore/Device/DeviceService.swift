@@ -1,0 +1,126 @@
+/// Registered devices: who they are, how they change.
+package final class DeviceService: Sendable {
+    private let directory: AppDirectory
+    private let index: AudienceIndex
+    private let committer: Committer
+    private let presence: Presence
+    private let store: any Store
+    private let clocks: Clocks
+
+    package init(
+        directory: AppDirectory, index: AudienceIndex, committer: Committer, presence: Presence, store: any Store,
+        clocks: Clocks
+    ) {
+        self.directory = directory
+        self.index = index
+        self.committer = committer
+        self.presence = presence
+        self.store = store
+        self.clocks = clocks
+    }
+
+    /// A device's wish to be registered.
+    package struct Registration: Sendable {
+        package let appKey: AppKey
+        package let platform: Platform
+        /// What it brings along: tags, alias, mobile, tokens, details.
+        package let change: DeviceChange
+
+        package init(appKey: AppKey, platform: Platform, change: DeviceChange) {
+            self.appKey = appKey
+            self.platform = platform
+            self.change = change
+        }
+    }
+
+    /// A device that has just been registered. The secret is shown here and never again.
+    package struct Registered: Sendable {
+        package let key: DeviceKey
+        package let platform: Platform
+        package let registrationID: RegistrationID
+        package let secret: String
+    }
+
+    /// A device that proved who it is.
+    package struct LoggedIn: Sendable, Equatable {
+        package let key: DeviceKey
+        package let platform: Platform
+        package let registrationID: RegistrationID
+    }
+
+    /// Registers a device; durable when it returns.
+    package func register(_ registration: Registration) async throws(Refusal) -> Registered {
+        guard let app = self.directory.app(registration.appKey) else { throw Refusal(.unknownKey) }
+        guard !app.isBlocked else { throw Refusal(.blacklisted) }
+        try self.checkAlias(registration.change, of: app.id, current: nil)
+        let secret = RandomText.hex(digits: Self.secretDigits)
+        let hash = SecretHash(hashing: secret)
+        // Two devices with one 72-bit name: not expected in this universe, and answered by drawing again.
+        for _ in 0..<3 {
+            guard let name = RegistrationID("1" + RandomText.hex(digits: Self.registrationIDDigits - 1)) else { break }
+            let device = try Device(
+                app: app.id, ordinal: self.index[app.id].reserveOrdinal(), registrationID: name, secret: hash,
+                platform: registration.platform, registeredAt: self.clocks.now()
+            ).applying(registration.change)
+            switch await self.committer.commit(.register(device)) {
+            case .done, .changed:
+                return Registered(
+                    key: DeviceKey(app: app.id, ordinal: device.ordinal), platform: device.platform,
+                    registrationID: name, secret: secret)
+            case .refused(let refusal): throw refusal
+            case .failed(.conflict): continue
+            case .failed(let error): throw Refusal(error)
+            }
+        }
+        throw Refusal(.internalFault)
+    }
+
+    /// Checks a device's credentials.
+    ///
+    /// - Throws: ``Refusal/Kind/badSecret`` for an unknown id and a wrong secret alike, ``Refusal/Kind/blacklisted``.
+    package func login(_ registrationID: String, secret: String) async throws(Refusal) -> LoggedIn {
+        guard let name = RegistrationID(registrationID), let key = self.directory.device(named: name, in: self.index),
+            let app = self.directory.app(key.app)
+        else {
+            _ = Self.nobody.matches(secret)
+            throw Refusal(.badSecret)
+        }
+        let stored: Device?
+        do { stored = try await self.store.device(key.ordinal, of: key.app) } catch { throw Refusal(error) }
+        guard let device = stored, (device.secret ?? Self.nobody).matches(secret), device.secret != nil else {
+            throw Refusal(.badSecret)
+        }
+        guard !app.isBlocked else { throw Refusal(.blacklisted) }
+        return LoggedIn(key: key, platform: device.platform, registrationID: device.registrationID)
+    }
+
+    /// Changes a device; durable, and seen by the next push, when it returns.
+    package func change(_ change: DeviceChange, of key: DeviceKey) async throws(Refusal) {
+        guard !change.isEmpty else { return }
+        try self.checkAlias(change, of: key.app, current: key.ordinal)
+        switch await self.committer.commit(.change(change, of: key.ordinal, in: key.app)) {
+        case .done, .changed: return
+        case .refused(let refusal): throw refusal
+        case .failed(let error): throw Refusal(error)
+        }
+    }
+
+    /// Notes that the app was opened by its user. Written behind.
+    package func noteActive(_ key: DeviceKey) { self.presence.noteActive(key) }
+
+    /// The limits in force for an app.
+    package func limits(of app: AppID) -> Limits { self.directory.limits(of: app) }
+
+    /// Refuses an alias that already names as many devices as the app allows.
+    private func checkAlias(_ change: DeviceChange, of app: AppID, current: Ordinal?) throws(Refusal) {
+        guard case .some(.some(let alias)) = change.alias else { return }
+        let limit = self.directory.limits(of: app).ceiling(.devicesPerAlias)
+        guard limit < .max, !self.index[app].isNamed(current, by: alias) else { return }
+        guard self.index[app].count(of: alias) < limit else { throw Refusal(.aliasLimitExceeded) }
+    }
+
+    private static let registrationIDDigits = 19
+    private static let secretDigits = 32
+    /// What an unknown device's secret is compared with, so that the answer takes as long.
+    private static let nobody = SecretHash(hashing: RandomText.hex(digits: 32))
+}

@@ -1,0 +1,146 @@
+/// Receipts in, counts out. The store merges; this decides what may be merged.
+package final class ReportBook: Sendable {
+    private let book: DeliveryBook
+    private let committer: Committer
+    private let index: AudienceIndex
+    private let store: any Store
+    private let clocks: Clocks
+
+    package init(
+        book: DeliveryBook, committer: Committer, index: AudienceIndex, store: any Store, clocks: Clocks
+    ) {
+        self.book = book
+        self.committer = committer
+        self.index = index
+        self.store = store
+        self.clocks = clocks
+    }
+
+    /// What one device tells about messages.
+    package struct Acknowledgement: Sendable {
+        package let device: DeviceKey
+        package let messages: [MessageID]
+        package let kind: Receipt.Kind
+
+        package init(device: DeviceKey, messages: [MessageID], kind: Receipt.Kind) {
+            self.device = device
+            self.messages = messages
+            self.kind = kind
+        }
+    }
+
+    /// Keeps what devices tell. Durable when it returns.
+    ///
+    /// - Returns: for each acknowledgement the ids that are recorded for its device, now or before; ids that are
+    ///   unknown or were not addressed to it are left out. A refusal means that nothing of it is sure to be kept.
+    package func record(_ batch: [Acknowledgement]) async -> [Result<[MessageID], Refusal>] {
+        let known: [MessageID: Deliverable]
+        do {
+            known = try await self.book.deliverables(Array(Set(batch.flatMap(\.messages))))
+        } catch {
+            return batch.map { _ in .failure(Refusal(error)) }
+        }
+        struct Key: Hashable {
+            let message: MessageID
+            let kind: Receipt.Kind
+        }
+        var merged: [Key: Ordinals] = [:]
+        var accepted: [[MessageID]] = []
+        for acknowledgement in batch {
+            let device = acknowledgement.device
+            let own = acknowledgement.messages.filter { id in
+                guard let deliverable = known[id] else { return false }
+                return deliverable.app == device.app && deliverable.message.target.contains(device.ordinal)
+            }
+            for id in own { merged[Key(message: id, kind: acknowledgement.kind), default: Ordinals()].insert(device.ordinal) }
+            accepted.append(own)
+        }
+        guard !merged.isEmpty else { return accepted.map { .success($0) } }
+        let receipts = merged.map { Receipt(message: $0.key.message, kind: $0.key.kind, ordinals: $0.value) }
+        switch await self.committer.commit(.receipts(receipts, at: self.clocks.now())) {
+        case .done, .changed: return accepted.map { .success($0) }
+        case .refused(let refusal): return accepted.map { $0.isEmpty ? .success([]) : .failure(refusal) }
+        case .failed(let error): return accepted.map { $0.isEmpty ? .success([]) : .failure(Refusal(error)) }
+        }
+    }
+
+    /// Notes that a message was handed to devices' connections. Written behind, never waited for.
+    package func noteSent(_ message: MessageID, to ordinals: Ordinals) {
+        guard !ordinals.isEmpty else { return }
+        self.committer.commitLater(
+            .receipts([Receipt(message: message, kind: .sent, ordinals: ordinals)], at: self.clocks.now()))
+    }
+}
+
+// MARK: - Reports
+
+extension ReportBook {
+    /// What happened to messages of an app, in order of the ids; nil for ids that the app does not have.
+    package func reports(on ids: [MessageID], of app: AppID) async throws(Refusal) -> [MessageReport?] {
+        do {
+            let known = try await self.book.deliverables(ids)
+            let receipts = try await self.store.receipts(of: ids)
+            return ids.map { id in
+                guard let deliverable = known[id], deliverable.app == app else { return nil }
+                return self.report(on: deliverable, receipts: receipts[id] ?? [:])
+            }
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
+    private func report(on deliverable: Deliverable, receipts: [Receipt.Kind: Ordinals]) -> MessageReport {
+        let audience = self.index[deliverable.app]
+        let target = deliverable.message.target
+        func counts(_ kinds: Receipt.Kind...) -> PlatformCounts {
+            let union = kinds.reduce(into: Ordinals()) { $0.formUnion(receipts[$1] ?? Ordinals()) }
+            return audience.counts(of: union.intersection(target))
+        }
+        return MessageReport(
+            platforms: deliverable.request.platforms,
+            hasNotification: !deliverable.request.content.notifications.isEmpty,
+            hasMessage: deliverable.request.content.message != nil,
+            isLiveActivity: deliverable.request.content.isLiveActivity,
+            targeted: deliverable.message.targeted, online: deliverable.message.online,
+            sent: counts(.sent, .received), received: counts(.received), displayed: counts(.displayed),
+            clickedNotification: counts(.clickedNotification), clickedMessage: counts(.clickedMessage))
+    }
+
+    /// Where one message stands on one device.
+    package enum DeviceState: Int, Sendable, Equatable {
+        case delivered = 0
+        case notDelivered = 1
+        /// The registration id is not of this app.
+        case unknownDevice = 2
+        /// The device is of this app and not a target of this message.
+        case notTargeted = 3
+    }
+
+    /// Where a message stands on devices, by registration id as it was asked.
+    ///
+    /// - Parameter day: only a push of this UTC+8 day counts, by its start; nil for any day.
+    package func states(
+        of id: MessageID, on registrationIDs: [String], of app: AppID, acceptedWithin day: Range<Timestamp>?
+    ) async throws(Refusal) -> [DeviceState] {
+        do {
+            var target = Ordinals()
+            var received = Ordinals()
+            if let message = try await self.book.deliverables([id])[id]?.message, message.app == app,
+                day?.contains(message.acceptedAt) ?? true
+            {
+                target = message.target
+                received = try await self.store.receipts(of: [id])[id]?[.received] ?? Ordinals()
+            }
+            let audience = self.index[app]
+            return registrationIDs.map { text in
+                guard let name = RegistrationID(text), let ordinal = audience.ordinal(of: name) else {
+                    return .unknownDevice
+                }
+                guard target.contains(ordinal) else { return .notTargeted }
+                return received.contains(ordinal) ? .delivered : .notDelivered
+            }
+        } catch {
+            throw Refusal(error)
+        }
+    }
+}

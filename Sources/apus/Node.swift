@@ -1,0 +1,153 @@
+import ApusAPI
+import ApusCore
+import ApusEdge
+import ApusHTTP
+import ApusSQLite
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// One running server: listeners, core, store; the only place that knows all of them.
+///
+/// Start order: listeners (answering 503), store, core, edge sessions, upkeep. Stop order is the reverse.
+final class Node: Sendable {
+    private let phase: NodePhase
+    private let store: SQLiteStore
+    private let core: Core
+    private let edge: EdgeServer
+    private let apiListener: HTTPListener?
+    private let edgeListener: HTTPListener?
+    private let upkeep: Upkeep
+    private let upkeepTask: Task<Void, Never>?
+    private let settings: Settings
+    private let logger: Logger
+
+    private init(
+        phase: NodePhase, store: SQLiteStore, core: Core, edge: EdgeServer, apiListener: HTTPListener?,
+        edgeListener: HTTPListener?, settings: Settings, logger: Logger
+    ) {
+        self.phase = phase
+        self.store = store
+        self.core = core
+        self.edge = edge
+        self.apiListener = apiListener
+        self.edgeListener = edgeListener
+        self.settings = settings
+        self.logger = logger
+        let upkeep = Upkeep(core: core, store: store, clocks: .system, logger: logger)
+        self.upkeep = upkeep
+        self.upkeepTask = settings.roles.contains(.relay) ? Task { await upkeep.run() } : nil
+    }
+
+    /// Starts a node and returns when it serves.
+    ///
+    /// - Throws: a ``Failure`` that says what is in the way; nothing is left running then.
+    static func start(_ settings: Settings, logger: Logger) async throws -> Node {
+        let phase = NodePhase()
+        let core = Later<Core>()
+        let edge = EdgeServer(
+            settings: .init(limits: settings.limits), phase: { phase.refusal }, services: { core.value }, logger: logger)
+        var listeners: [HTTPListener] = []
+        do {
+            let group = MultiThreadedEventLoopGroup.singleton
+            let tls = settings.tls.map { TLSFiles(certificatePath: $0.certificatePath, keyPath: $0.keyPath) }
+            var api: HTTPListener?
+            if settings.roles.contains(.api) {
+                var callers = APIResponder.Settings()
+                callers.isHTTPSOnly = settings.isHTTPSOnly
+                callers.trustedProxies = settings.trustedProxies
+                callers.bodyMaxBytes = settings.limits.ceiling(.bodyBytes)
+                api = try await HTTPListener.bind(
+                    host: settings.api.host, port: settings.api.port, on: group, tls: tls, http2: true,
+                    settings: HTTPSettings(settings.limits), logger: logger,
+                    responder: APIResponder(settings: callers, services: { core.value }, phase: { phase.refusal }))
+                if let api { listeners.append(api) }
+            }
+            var devices: HTTPListener?
+            if settings.roles.contains(.edge) {
+                devices = try await HTTPListener.bind(
+                    host: settings.edge.host, port: settings.edge.port, on: group, tls: tls, http2: false,
+                    settings: HTTPSettings(settings.limits), logger: logger, responder: edge)
+                if let devices { listeners.append(devices) }
+            }
+            phase.move(to: .upgrading)
+            let store = try await SQLiteStore.open(folder: settings.data, logger: logger)
+            phase.move(to: .starting)
+            let services = try await Core(store: store, limits: settings.limits, clocks: .system, logger: logger)
+            core.set(services)
+            edge.attach(services)
+            let node = Node(
+                phase: phase, store: store, core: services, edge: edge, apiListener: api, edgeListener: devices,
+                settings: settings, logger: logger)
+            phase.move(to: .serving)
+            logger.notice("serving", metadata: ["api": "\(node.apiURL ?? "-")", "edge": "\(node.edgeURL ?? "-")"])
+            return node
+        } catch {
+            for listener in listeners { await listener.shutDown(within: .seconds(1)) }
+            throw Failure(Self.sentence(error))
+        }
+    }
+
+    /// Stops: answers what was accepted, refuses everything new, sends devices away, flushes, closes.
+    func stop(within limit: TimeAmount) async {
+        let deadline = NIODeadline.now() + limit
+        self.phase.move(to: .draining)
+        self.logger.notice("draining")
+        self.upkeepTask?.cancel()
+        await self.edge.drain()
+        await self.core.committer.drained()
+        // Whoever looks (a load balancer, a client about to send) is told 503 rather than met with a closed door.
+        try? await Task.sleep(for: .milliseconds(min(300, Self.left(until: deadline).nanoseconds / 2_000_000)))
+        async let edgeClosed: Void? = self.edgeListener?.shutDown(within: Self.left(until: deadline))
+        await self.apiListener?.shutDown(within: Self.left(until: deadline))
+        _ = await edgeClosed
+        self.upkeep.flushSigns()
+        await self.core.committer.drained()
+        await self.store.close()
+        self.logger.notice("stopped")
+    }
+
+    private static func left(until deadline: NIODeadline) -> TimeAmount { max(.zero, deadline - .now()) }
+
+    /// What `serve --json` prints: where both listeners are.
+    var readyLine: String {
+        var text = Array("{".utf8)
+        for (name, url) in [("api", self.apiURL), ("edge", self.edgeURL)] {
+            guard let url else { continue }
+            text.appendJSON(string: name)
+            text.append(UInt8(ascii: ":"))
+            text.appendJSON(string: url)
+            text.append(UInt8(ascii: ","))
+        }
+        text.append(contentsOf: "\"pid\":\(Files.processID)}".utf8)
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    var apiURL: String? { self.apiListener.map { self.url($0, self.settings.tls == nil ? "http" : "https") } }
+
+    var edgeURL: String? { self.edgeListener.map { self.url($0, self.settings.tls == nil ? "ws" : "wss") } }
+
+    private func url(_ listener: HTTPListener, _ scheme: String) -> String {
+        let host = listener.address.ipAddress ?? "127.0.0.1"
+        return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(listener.address.port ?? 0)"
+    }
+
+    private static func sentence(_ error: any Error) -> String {
+        switch error {
+        case let error as ListenError: error.sentence
+        case let error as SQLiteOpenError: error.sentence
+        case let error as StoreError: "the store cannot be read: \(error)"
+        default: "\(error)"
+        }
+    }
+}
+
+/// A value that comes once, later.
+final class Later<Value: Sendable>: Sendable {
+    private let storage = Mutex<Value?>(nil)
+
+    var value: Value? { self.storage.withLock { $0 } }
+
+    func set(_ value: Value) { self.storage.withLock { $0 = value } }
+}
