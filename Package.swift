@@ -53,16 +53,17 @@ let package = Package(
         room("ApusSQLite", ["ApusCore", grdb]),
         room("ApusAPI", ["ApusCore", "ApusHTTP", nioCore, nioHTTP1, logging]),
         room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto]),
+        room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusAPI", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
+                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
                 argumentParser, logging, nioCore, nioPosix, nioHTTP1, nioSSL, unixSignals, crypto,
             ],
             swiftSettings: ours),
         .target(
             name: "ApusTesting",
-            dependencies: ["ApusCore", "ApusWire", "ApusSQLite", nioCore, nioPosix, logging],
+            dependencies: ["ApusClient", "ApusCore", "ApusWire", "ApusSQLite", nioCore, nioPosix, logging],
             path: "Tests/ApusTesting", swiftSettings: ours),
         tests("ApusContractTests", ["ApusContract"]),
         tests("ApusRoaringTests", ["ApusRoaring"]),
@@ -71,8 +72,7 @@ let package = Package(
         tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
         tests("ApusEdgeTests", ["ApusEdge", "ApusCore", "ApusTesting", "ApusWire", nioCore, nioPosix]),
-        tests("ConformanceTests", ["apus", "ApusTesting"]),
-        tests("EndToEndTests", ["apus", "ApusTesting"]),
+        tests("ConformanceTests", ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", logging]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]
 )

@@ -5,8 +5,7 @@ package import NIOHTTP1
 
 /// The REST API: every request's way from its path to its answer, in the contract's order of checks.
 package struct APIResponder: HTTPResponder {
-    private let services: @Sendable () -> Core?
-    private let phase: @Sendable () -> Refusal?
+    private let core: Core
     private let settings: Settings
 
     /// What the operator decided about callers.
@@ -21,24 +20,19 @@ package struct APIResponder: HTTPResponder {
         package init() {}
     }
 
-    /// - Parameters:
-    ///   - services: the core, once it is there.
-    ///   - phase: why the node does not serve now; nil while it does.
-    package init(
-        settings: Settings, services: @escaping @Sendable () -> Core?, phase: @escaping @Sendable () -> Refusal?
-    ) {
+    package init(core: Core, settings: Settings) {
+        self.core = core
         self.settings = settings
-        self.services = services
-        self.phase = phase
     }
 
-    package func family(of target: RequestTarget) -> Family { Endpoint.family(target.segments) }
+    /// The family whose codes answer at a path, known or not.
+    package static func family(of target: RequestTarget) -> Family { Endpoint.family(target.segments) }
+
+    package func family(of target: RequestTarget) -> Family { Self.family(of: target) }
 
     package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { self.settings.bodyMaxBytes }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
-        if let refusal = self.phase() { throw refusal }
-        guard let core = self.services() else { throw Refusal(.starting) }
         let endpoint: Endpoint
         switch Endpoint.place(request.target.segments) {
         case .unknown: throw Refusal(.pathUnknown)
@@ -54,25 +48,25 @@ package struct APIResponder: HTTPResponder {
         let caller = Caller(request, trusting: self.settings.trustedProxies)
         guard caller.isSecure || !self.settings.isHTTPSOnly else { throw Refusal(.httpsOnly) }
         guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
-        let app = try core.authenticator.authenticate(
+        let app = try self.core.authenticator.authenticate(
             Authenticator.Credentials(request.headers.first(name: "Authorization")), from: caller.address)
-        let budget = core.quota.take(endpoint.bucket, of: app.id)
-        return await self.answer(request, endpoint, app, caller, budget, core)
+        let budget = self.core.quota.take(endpoint.bucket, of: app.id)
+        return await self.answer(request, endpoint, app, caller, budget)
     }
 
     /// Answers an authenticated request; whatever happens, the answer carries the rate-limit headers.
     private func answer(
-        _ request: HTTPRequest, _ endpoint: Endpoint, _ app: App, _ caller: Caller, _ budget: QuotaBudget, _ core: Core
+        _ request: HTTPRequest, _ endpoint: Endpoint, _ app: App, _ caller: Caller, _ budget: QuotaBudget
     ) async -> HTTPAnswer {
         let headers = budget.headers
         do throws(Refusal) {
-            try core.authenticator.authorize(app, from: caller.address)
+            try self.core.authenticator.authorize(app, from: caller.address)
             guard budget.isWithin else {
                 var refusal = Refusal(.rateLimited)
                 refusal.retryAfterSeconds = budget.resetSeconds
                 throw refusal
             }
-            let body = try await self.body(of: request, endpoint, app, core)
+            let body = try await self.body(of: request, endpoint, app)
             return .json(ByteBuffer(bytes: body), headers: headers)
         } catch {
             return .refusal(error, self.family(of: request.target), headers: headers)
@@ -81,18 +75,18 @@ package struct APIResponder: HTTPResponder {
 
     /// The body of a success.
     private func body(
-        of request: HTTPRequest, _ endpoint: Endpoint, _ app: App, _ core: Core
+        of request: HTTPRequest, _ endpoint: Endpoint, _ app: App
     ) async throws(Refusal) -> [UInt8] {
         switch endpoint {
-        case .push: try await PushRoutes(core: core, app: app).push(request)
-        case .validate: try await PushRoutes(core: core, app: app).validate(request)
-        case .cid: try PushRoutes(core: core, app: app).cid(request)
-        case .withdraw(let id): try await PushRoutes(core: core, app: app).withdraw(id)
-        case .received: try await ReportRoutes(core: core, app: app).received(request)
-        case .receivedDetail: try await ReportRoutes(core: core, app: app).receivedDetail(request)
-        case .messageStatus: try await ReportRoutes(core: core, app: app).messageStatus(request)
-        case .messages: try await ReportRoutes(core: core, app: app).messages(request)
-        case .messagesDetail: try await ReportRoutes(core: core, app: app).messagesDetail(request)
+        case .push: try await PushRoutes(core: self.core, app: app).push(request)
+        case .validate: try await PushRoutes(core: self.core, app: app).validate(request)
+        case .cid: try PushRoutes(core: self.core, app: app).cid(request)
+        case .withdraw(let id): try await PushRoutes(core: self.core, app: app).withdraw(id)
+        case .received: try await ReportRoutes(core: self.core, app: app).received(request)
+        case .receivedDetail: try await ReportRoutes(core: self.core, app: app).receivedDetail(request)
+        case .messageStatus: try await ReportRoutes(core: self.core, app: app).messageStatus(request)
+        case .messages: try await ReportRoutes(core: self.core, app: app).messages(request)
+        case .messagesDetail: try await ReportRoutes(core: self.core, app: app).messagesDetail(request)
         case .health: Array(#"{"status":"ok"}"#.utf8)
         }
     }

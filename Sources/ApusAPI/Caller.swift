@@ -1,6 +1,7 @@
 import ApusCore
 import ApusHTTP
 import NIOCore
+import NIOHTTP1
 
 /// Where a request comes from, seen through the proxies that the operator trusts.
 struct Caller: Sendable {

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusHTTP
+import NIOHTTP1
 
 /// The push family's answers.
 struct PushRoutes {

@@ -77,12 +77,8 @@ struct ReportRoutes {
 
     func messageStatus(_ request: HTTPRequest) async throws(Refusal) -> [UInt8] {
         let query = try MessageStatusQuery(decoding: try request.bodyBytes())
-        let day = query.day.map { day in
-            let start = Timestamp(milliseconds: day.startMilliseconds)
-            return start..<start.adding(seconds: 86_400)
-        }
         let states = try await self.core.reports.states(
-            of: query.messageID, on: query.registrationIDs, of: self.app.id, acceptedWithin: day)
+            of: query.messageID, on: query.registrationIDs, of: self.app.id, acceptedOn: query.day)
         var body: [UInt8] = []
         body.object { body in
             for (name, state) in zip(query.registrationIDs, states) {
@@ -97,7 +93,7 @@ struct ReportRoutes {
     private func reports(
         _ request: HTTPRequest, _ write: (String, MessageReport?, inout [UInt8]) -> Void
     ) async throws(Refusal) -> [UInt8] {
-        let ids = try MessageIDList(request.target.query["msg_ids"]).ids
+        let ids = try MessageIDList(query: request.target.query["msg_ids"]).ids
         let reports = try await self.core.reports.reports(on: ids, of: self.app.id)
         var body: [UInt8] = [UInt8(ascii: "[")]
         for (id, report) in zip(ids, reports) {

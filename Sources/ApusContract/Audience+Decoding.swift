@@ -47,8 +47,8 @@ extension Audience {
         kinds.tagNot = try Self.labels(value["tag_not"], max: Self.tagsMax) { Tag($0) }
         kinds.alias = try Self.labels(value["alias"], max: Self.namesMax) { Alias($0) }
         kinds.registrationID = try Self.registrationIDs(value["registration_id"])
-        kinds.segment = try Self.texts(value["segment"], max: 1).first?.text
-        kinds.abtest = try Self.texts(value["abtest"], max: 1).first?.text
+        kinds.segment = try Self.name(value["segment"])
+        kinds.abtest = try Self.name(value["abtest"])
         kinds.liveActivityID = value["live_activity_id"]?.string
         kinds.fileID = value["file"]?["file_id"]?.string
         try Self.checkCompany(kinds, of: value, rule: rule, isLiveActivity: isLiveActivity)
@@ -82,7 +82,7 @@ extension Audience {
         _ list: JSONValue?, max: Int, _ make: (String) -> Name?
     ) throws(Refusal) -> [Name] {
         var names: [Name] = []
-        for (value, text) in try Self.texts(list, max: max) {
+        try Self.forEachText(of: list, max: max) { (value, text) throws(Refusal) in
             guard let name = make(text) else {
                 throw value.bad(
                     "1 to \(Label.sizeMaxBytes) bytes of letters, digits, Chinese characters, _ and @!#$&*+=.|￥")
@@ -92,11 +92,21 @@ extension Audience {
         return names
     }
 
+    /// The one name that `segment` and `abtest` take.
+    private static func name(_ list: JSONValue?) throws(Refusal) -> String? {
+        var name: String?
+        try Self.forEachText(of: list, max: 1) { (value, text) throws(Refusal) in
+            guard !text.isEmpty else { throw value.bad(Self.textExpectation) }
+            name = text
+        }
+        return name
+    }
+
     /// Malformed ids are refused all together, the first by name.
     private static func registrationIDs(_ list: JSONValue?) throws(Refusal) -> [RegistrationID] {
         var names: [RegistrationID] = []
         var malformed: [String] = []
-        for (_, text) in try Self.texts(list, max: Self.namesMax, mayBeEmpty: true) {
+        try Self.forEachText(of: list, max: Self.namesMax) { (_, text) throws(Refusal) in
             if let name = RegistrationID(text) { names.append(name) } else { malformed.append(text) }
         }
         if let first = malformed.first {
@@ -107,21 +117,23 @@ extension Audience {
         return names
     }
 
-    /// The elements of one kind: strings, and numbers as their decimal text.
-    private static func texts(
-        _ list: JSONValue?, max: Int, mayBeEmpty: Bool = false
-    ) throws(Refusal) -> [(value: JSONValue, text: String)] {
-        guard let list else { return [] }
+    /// Goes through the elements of one kind: strings, and numbers as their decimal text.
+    private static func forEachText(
+        of list: JSONValue?, max: Int, _ body: (JSONValue, String) throws(Refusal) -> Void
+    ) throws(Refusal) {
+        guard let list else { return }
         guard let elements = list.list else {
             throw Refusal(.badValue, "Audience value must be JSON Array format!")
         }
-        var texts: [(value: JSONValue, text: String)] = []
+        var count = 0
         for value in elements {
-            guard texts.count < max else { throw list.bad("a list of at most \(max)") }
+            count += 1
+            guard count <= max else { throw list.bad("a list of at most \(max)") }
             let text = value.kind == .number ? String(decoding: value.text, as: UTF8.self) : value.string
-            guard let text, mayBeEmpty || !text.isEmpty else { throw value.bad("a string that is not empty") }
-            texts.append((value, text))
+            guard let text else { throw value.bad(Self.textExpectation) }
+            try body(value, text)
         }
-        return texts
     }
+
+    private static let textExpectation = "a string that is not empty"
 }

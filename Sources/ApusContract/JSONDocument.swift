@@ -68,7 +68,9 @@ final class JSONDocument: Sendable {
         }
         let start = Int(token.start)
         return self.bytes.withUnsafeBufferPointer { bytes in
-            for offset in 0..<text.utf8CodeUnitCount where bytes[start + offset] != text.utf8Start[offset] { return false }
+            for offset in 0..<text.utf8CodeUnitCount where bytes[start + offset] != text.utf8Start[offset] {
+                return false
+            }
             return true
         }
     }

@@ -1,6 +1,6 @@
 extension JSONValue {
-    /// The value as compact JSON: no spaces, non-ASCII and `/` unescaped, numbers as sent, members that are null or have
-    /// a later duplicate dropped (elements of arrays stay).
+    /// The value as compact JSON: no spaces, non-ASCII and `/` unescaped, numbers as sent, members that are null or
+    /// have a later duplicate dropped (elements of arrays stay).
     package func compact() -> [UInt8] { self.compact(omitting: []) }
 
     /// Appends ``compact()``.
@@ -18,10 +18,28 @@ extension JSONValue {
     }
 
     private func write(to bytes: inout [UInt8], omitting omitted: [Int]) {
+        self.withWriter(to: &bytes, omitting: omitted) { $0.write(self.index) }
+    }
+
+    /// Appends the members of an object behind what stands there of another, with a comma where that has some already.
+    ///
+    /// - Parameter rewrite: JSON text to write in place of a member's value; nil to write the value.
+    func writeMembers(to bytes: inout [UInt8], rewriting rewrite: (JSONValue) -> [UInt8]?) {
+        guard self.kind == .object else { return }
+        let isFirst = bytes.last == UInt8(ascii: "{")
+        self.withWriter(to: &bytes, omitting: []) { writer in
+            writer.writeMembers(self.index, isFirst: isFirst) {
+                rewrite(JSONValue(document: self.document, index: $0))
+            }
+        }
+    }
+
+    private func withWriter(to bytes: inout [UInt8], omitting omitted: [Int], _ write: (inout CompactWriter) -> Void) {
         self.document.bytes.withUnsafeBufferPointer { source in
             var writer = CompactWriter(document: self.document, source: source, omitted: omitted, written: bytes)
+            // The writer must be the only owner, or its first append would copy.
             bytes = []
-            writer.write(self.index)
+            write(&writer)
             bytes = writer.finish()
         }
     }
@@ -51,16 +69,26 @@ private struct CompactWriter {
         return self.written
     }
 
-    private mutating func writeObject(_ index: Int, _ token: JSONDocument.Token) {
-        self.copy(Int(token.start)..<Int(token.start) + 1)
-        var isFirst = true
+    /// - Parameter rewrite: JSON text in place of the value at a tape index, if any.
+    mutating func writeMembers(_ index: Int, isFirst: Bool, rewriting rewrite: (Int) -> [UInt8]?) {
+        var isFirst = isFirst
         for name in JSONMemberIndices(self.document, object: index) where !self.isOmitted(name + 1) {
             if !isFirst { self.append(UInt8(ascii: ",")) }
             isFirst = false
             self.writeString(name, self.document.tape[name])
             self.append(UInt8(ascii: ":"))
-            self.write(name + 1)
+            if let text = rewrite(name + 1) {
+                self.flush()
+                self.written += text
+            } else {
+                self.write(name + 1)
+            }
         }
+    }
+
+    private mutating func writeObject(_ index: Int, _ token: JSONDocument.Token) {
+        self.copy(Int(token.start)..<Int(token.start) + 1)
+        self.writeMembers(index, isFirst: true) { _ in nil }
         self.append(UInt8(ascii: "}"))
     }
 

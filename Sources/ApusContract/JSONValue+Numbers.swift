@@ -47,7 +47,7 @@ extension JSONValue {
         let zeros = digits.count - lastDigit - 1
         digits.removeSubrange((lastDigit + 1)...)
         let scale = Self.exponent(text[mantissa.endIndex...].dropFirst()) - fraction + zeros
-        // Leading zeros stay: 19 digits and more are refused by their value, and only a scale within bounds is spelt out.
+        // Leading zeros may stay, and digits too many are refused by their value; only the scale must not be spelt out.
         guard (0...18).contains(scale) else { return nil }
         return Self.integer(decimal: sign + digits + repeatElement(UInt8(ascii: "0"), count: scale))
     }

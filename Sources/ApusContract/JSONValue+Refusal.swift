@@ -1,8 +1,8 @@
 extension JSONValue {
     /// Reads a request body that must be a JSON object.
     ///
-    /// - Throws: ``Refusal/Kind/missingValue`` when there is no body, ``Refusal/Kind/badValue`` when it is not JSON or not
-    ///   an object.
+    /// - Throws: ``Refusal/Kind/missingValue`` when there is no body, ``Refusal/Kind/badValue`` when it is not JSON or
+    ///   not an object.
     package static func requestBody(_ bytes: [UInt8]) throws(Refusal) -> JSONValue {
         guard !bytes.isEmpty else { throw Refusal(.missingValue, "Missing parameter: the request body is empty") }
         let root: JSONValue

@@ -173,6 +173,7 @@ extension JSONValue {
     /// A string short enough for a sentence: cut after 64 bytes.
     var quotable: String {
         let text = self.document.unescaped(self.index)
-        return text.count <= 64 ? String(decoding: text, as: UTF8.self) : String(decoding: text.prefix(64), as: UTF8.self) + "…"
+        return text.count <= 64
+            ? String(decoding: text, as: UTF8.self) : String(decoding: text.prefix(64), as: UTF8.self) + "…"
     }
 }

@@ -54,7 +54,8 @@ package enum LimitName: String, CaseIterable, Sendable {
     /// Whether one app may have a value of its own. The others act before the app is known, or on every app at once.
     package var isPerApp: Bool {
         switch self {
-        case .failedAuthPerMinute, .bodyBytes, .fileBytes, .imageBytes, .requestSeconds, .receiveSeconds, .adminPerMinute:
+        case .failedAuthPerMinute, .bodyBytes, .fileBytes, .imageBytes, .requestSeconds, .receiveSeconds,
+            .adminPerMinute:
             false
         case .pushPerMinute, .reportPerMinute, .devicePerMinute, .schedulePerMinute, .filePerMinute,
             .broadcastsPerDay, .devicesPerAlias, .timeToLiveMaxSeconds, .offlinePerDevice, .cidPerCall,
@@ -102,7 +103,8 @@ package struct Limits: Sendable, Equatable {
             throw LimitError(sentence: "unknown limit '\(name)'; known are \(known)")
         }
         guard let number = Int(value), (0...Int(Int32.max)).contains(number) else {
-            throw LimitError(sentence: "\(name) takes a whole number from 0 (unlimited) to \(Int32.max), not '\(value)'")
+            throw LimitError(
+                sentence: "\(name) takes a whole number from 0 (unlimited) to \(Int32.max), not '\(value)'")
         }
         return (limit, number)
     }

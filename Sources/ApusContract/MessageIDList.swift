@@ -11,8 +11,8 @@ package struct MessageIDList: Sendable, Equatable {
     /// ignored. Zero is legal to ask for: it is nobody's id.
     ///
     /// - Parameter text: percent-decoded; nil when the query has no such name.
-    /// - Throws: ``Refusal/Kind/missingValue`` when nothing is named, ``Refusal/Kind/badValue`` for a part that is not 1 to
-    ///   19 digits or above int64, and for more than 100 distinct ids.
+    /// - Throws: ``Refusal/Kind/missingValue`` when nothing is named, ``Refusal/Kind/badValue`` for a part that is not
+    ///   1 to 19 digits or above int64, and for more than 100 distinct ids.
     package init(query text: String?) throws(Refusal) {
         var ids: [MessageID] = []
         var seen: Set<MessageID> = []

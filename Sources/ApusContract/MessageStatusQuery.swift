@@ -5,8 +5,8 @@ package struct MessageStatusQuery: Sendable, Equatable {
     package static let registrationIDsMax = 1000
 
     package let messageID: MessageID
-    /// As they were sent, malformed ones too: each has its entry in the answer. Distinct, in the order in which they were
-    /// first named; never empty.
+    /// As they were sent, malformed ones too: each has its entry in the answer. Distinct, in the order in which they
+    /// were first named; never empty.
     package let registrationIDs: [String]
     /// Day of the push; nil means today.
     package let day: DayUTC8?

@@ -97,7 +97,8 @@ extension PushOptions {
         guard isActive else { return }
         let spreads = options["big_push_duration"]?.integer ?? 0 != 0
         guard content.message == nil, !content.isLiveActivity, !spreads else {
-            throw Refusal(.activePushConflict, "options.active_push takes a notification alone, without big_push_duration")
+            throw Refusal(
+                .activePushConflict, "options.active_push takes a notification alone, without big_push_duration")
         }
     }
 }

@@ -12,6 +12,8 @@ extension PlatformSet {
     /// - Throws: ``Refusal/Kind/retired`` when Windows Phone is all that is named, else ``Refusal/Kind/badValue``.
     static func named(by value: JSONValue) throws(Refusal) -> Named {
         var named = Named()
+        // What nearly every push says.
+        if value.isString("all") { return Named(platforms: .all) }
         switch value.kind {
         case .string:
             try named.add(value, isAlone: true)

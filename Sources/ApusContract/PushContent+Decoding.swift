@@ -5,8 +5,9 @@ extension PushContent {
 
     /// Decides what each targeted platform gets, from a request that ``Shape/push`` has accepted.
     ///
-    /// - Throws: ``Refusal/Kind/retired`` when Windows Phone is all that the push speaks to, ``Refusal/Kind/missingValue``
-    ///   when it says nothing to anybody it targets, ``Refusal/Kind/badValue`` for parts that exclude one another.
+    /// - Throws: ``Refusal/Kind/retired`` when Windows Phone is all that the push speaks to,
+    ///   ``Refusal/Kind/missingValue`` when it says nothing to anybody it targets, ``Refusal/Kind/badValue`` for parts
+    ///   that exclude one another.
     init(checked root: JSONValue, platforms: PlatformSet) throws(Refusal) {
         let notification = root["notification"].flatMap { Self.speaks($0) ? $0 : nil }
         let message = root["message"].flatMap { $0.hasMembers ? $0 : nil }
@@ -53,9 +54,15 @@ extension PushContent {
         _ notification: JSONValue, _ platforms: PlatformSet
     ) throws(Refusal) -> [Platform: [UInt8]] {
         let common = notification["alert"]
+        // What platforms get that have no object of their own: the same bytes for all.
+        let plain = common.map { Self.effective(nil, $0) }
         var notifications = [Platform: [UInt8]](minimumCapacity: Platform.allCases.count)
         for platform in Platform.allCases where platforms.contains(platform) {
-            notifications[platform] = Self.effective(notification.object(of: platform), common, for: platform)
+            let own = notification.object(of: platform)
+            if own?["alert"] == nil {
+                guard let common, platform.accepts(alert: common) else { continue }
+            }
+            notifications[platform] = own.map { Self.effective($0, common) } ?? plain
         }
         let isVoIP = platforms.contains(.ios) && notification["voip"]?.hasMembers == true
         guard !notifications.isEmpty || isVoIP else {
@@ -64,27 +71,35 @@ extension PushContent {
         return notifications
     }
 
-    /// The notification object of one platform with its text; nil when it has none.
-    private static func effective(_ own: JSONValue?, _ common: JSONValue?, for platform: Platform) -> [UInt8]? {
+    /// The notification object of one platform, the common text filled in where it has none of its own.
+    private static func effective(_ own: JSONValue?, _ common: JSONValue?) -> [UInt8] {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity((own?.text.count ?? 0) + (common?.text.count ?? 0) + 16)
+        bytes.append(UInt8(ascii: "{"))
         if own?["alert"] == nil {
-            guard let common, platform.accepts(alert: common) else { return nil }
-            bytes.append(json: "{\"alert\":")
-            common.write(to: &bytes)
+            bytes.append(json: "\"alert\":")
+            common?.write(to: &bytes)
         }
-        if let own { bytes.append(membersOf: own) }
+        own?.writeMembers(to: &bytes, rewriting: Self.emptyMap)
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
 
-    /// The custom message, its content always a string.
+    /// The custom message, its content always a string: of an object or an array its JSON text.
     private static func message(_ message: JSONValue) -> [UInt8] {
-        var bytes: [UInt8] = []
-        let content = message["msg_content"]
-        bytes.append(membersOf: message, asText: content?.kind == .string ? nil : content)
+        var bytes = Array("{".utf8)
+        let content = message["msg_content"]?.index
+        message.writeMembers(to: &bytes) { value in
+            guard value.index == content else { return Self.emptyMap(value) }
+            return value.kind == .string ? nil : value.compactAsString()
+        }
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
+
+    /// An empty list is what PHP makes of an empty map, and no member of these objects is a list: devices are spared
+    /// the difference.
+    private static func emptyMap(_ value: JSONValue) -> [UInt8]? { value.kind == .array ? Array("{}".utf8) : nil }
 
     /// Holds what targeted platforms get against their limits; exactly the limit is legal.
     func checkSizes(_ root: JSONValue, _ platforms: PlatformSet) throws(Refusal) {
@@ -107,7 +122,8 @@ extension PushContent {
 
     private static func check(_ size: Int, _ part: @autoclosure () -> String, max: Int) throws(Refusal) {
         guard size <= max else {
-            throw Refusal(.tooLarge, "Message body is too large: \(part()) has \(size) bytes, at most \(max) are allowed")
+            throw Refusal(
+                .tooLarge, "Message body is too large: \(part()) has \(size) bytes, at most \(max) are allowed")
         }
     }
 }
@@ -135,36 +151,12 @@ extension JSONValue {
         case .web: self["web"]
         }
     }
-}
 
-extension [UInt8] {
-    /// Appends an object of the content but for its last brace, as devices get it, behind what it begins with.
-    ///
-    /// - Parameter text: a member that devices get as a string, which holds its JSON text.
-    fileprivate mutating func append(membersOf object: JSONValue, asText text: JSONValue? = nil) {
-        guard let members = object.members else { return }
-        if text == nil, members.allSatisfy({ $0.value.kind != .array }) {
-            let compact = object.compact().dropLast()
-            if self.isEmpty { return self = [UInt8](compact) }
-            guard compact.count > 1 else { return }
-            self.append(UInt8(ascii: ","))
-            return self.append(contentsOf: compact.dropFirst())
-        }
-        for (name, value) in members {
-            self.append(self.isEmpty ? UInt8(ascii: "{") : UInt8(ascii: ","))
-            name.write(to: &self)
-            self.append(UInt8(ascii: ":"))
-            if value.index == text?.index {
-                self.append(UInt8(ascii: "\""))
-                value.compact().withUnsafeBufferPointer { self.appendEscaped($0) }
-                self.append(UInt8(ascii: "\""))
-            } else if value.kind == .array {
-                // An empty list is what PHP makes of an empty map, and no member of these objects is a list: devices are
-                // spared the difference.
-                self.append(json: "{}")
-            } else {
-                value.write(to: &self)
-            }
-        }
+    /// A JSON string that holds this value's JSON text.
+    fileprivate func compactAsString() -> [UInt8] {
+        var bytes = Array("\"".utf8)
+        self.compact().withUnsafeBufferPointer { bytes.appendEscaped($0) }
+        bytes.append(UInt8(ascii: "\""))
+        return bytes
     }
 }

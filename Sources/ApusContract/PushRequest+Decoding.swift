@@ -17,7 +17,8 @@ extension PushRequest {
         bodyMaxBytes: Int = LimitName.bodyBytes.standard
     ) throws(Refusal) {
         guard bytes.count <= bodyMaxBytes else {
-            throw Refusal(.tooLarge, "Message body is too large: \(bytes.count) bytes, at most \(bodyMaxBytes) are allowed")
+            throw Refusal(
+                .tooLarge, "Message body is too large: \(bytes.count) bytes, at most \(bodyMaxBytes) are allowed")
         }
         try self.init(JSONValue.requestBody(bytes), audience: rule)
     }

@@ -30,10 +30,11 @@ package struct Refusal: Error, Equatable, Sendable {
         // 400
         case missingValue, badValue, unsupportedKey, tooLarge
         case emptyAudience, kindLimitExceeded, activePushConflict, aliasLimitExceeded
+        case someBadValues, badPeriod, periodTooOld
         // 401, or 400 for an unknown key where the vendor documents it
         case missingCredentials, malformedCredentials, unknownKey, badSecret
         // 403
-        case blacklisted, addressNotAllowed, tooManyToDevice, vipOnly, notPermitted
+        case blacklisted, addressNotAllowed, tooManyToDevice, vipOnly, notPermitted, groupFileNotPermitted
         // 404
         case pathUnknown, formatNotSupported, httpsOnly, messageUnknown, deviceUnknown
         // 405, 410

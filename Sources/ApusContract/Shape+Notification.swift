@@ -123,7 +123,7 @@ enum HMOS {
     }
 }
 
-/// The number on the icon of an iOS app: to set (`5`, `"5"`), to add (`"+1"`), to take off (`"-1"`) or to clear (`""`, 0).
+/// The number on the icon of an iOS app: to set (`5`, `"5"`), to add (`"+1"`), to take off (`"-1"`), to clear (`""`).
 enum Badge {
     static func check(_ value: JSONValue) throws(Refusal) {
         let range: ClosedRange<Int64> = 0...99_999

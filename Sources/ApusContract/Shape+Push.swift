@@ -1,4 +1,4 @@
-// Every table here is a table of the contract, push §1, in its order; where versions of the documents differ, the union.
+// Every table here is one of the contract, push §1, in its order; where versions of the documents differ, the union.
 
 extension Shape {
     /// §1.1. Platform, audience and the shape of `notification_3rd` are decided by what stands beside them.

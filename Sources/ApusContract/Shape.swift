@@ -40,7 +40,8 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
 
     /// Holds a value against this shape.
     ///
-    /// - Throws: ``Refusal/Kind/unsupportedKey``, ``Refusal/Kind/missingValue`` or ``Refusal/Kind/badValue``, with the path.
+    /// - Throws: ``Refusal/Kind/unsupportedKey``, ``Refusal/Kind/missingValue`` or ``Refusal/Kind/badValue``, with the
+    ///   path.
     func check(_ value: JSONValue) throws(Refusal) {
         guard value.kind == .object else {
             guard value.isEmptyContainer else { throw value.bad("an object") }

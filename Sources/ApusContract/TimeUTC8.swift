@@ -136,7 +136,11 @@ extension [UInt8] {
             }
             guard byte.isDigit else { return nil }
             let digit = Int(byte - UInt8(ascii: "0"))
-            if isInside { numbers[numbers.count - 1] = numbers[numbers.count - 1] * 10 + digit } else { numbers.append(digit) }
+            if isInside {
+                numbers[numbers.count - 1] = numbers[numbers.count - 1] * 10 + digit
+            } else {
+                numbers.append(digit)
+            }
             isInside = true
         }
         return numbers

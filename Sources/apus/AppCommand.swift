@@ -1,7 +1,6 @@
 import ApusCore
 import ApusSQLite
 import ArgumentParser
-import Logging
 
 /// `apus app …`: the apps of a store, also while a server runs on it.
 struct AppCommand: AsyncParsableCommand {
@@ -219,7 +218,7 @@ struct StorePlace: ParsableArguments {
                 commandLine: given, environment: environment, filePath: self.config ?? environment["APUS_CONFIG"]))
         let opened: SQLiteStore
         do {
-            opened = try await SQLiteStore.open(folder: settings.data, logger: Logger(label: "apus"))
+            opened = try await SQLiteStore.open(folder: settings.data)
         } catch { throw Failure(error.sentence) }
         do {
             let result = try await body(opened)

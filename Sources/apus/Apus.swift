@@ -1,4 +1,5 @@
 import ArgumentParser
+import NIOCore
 import NIOPosix
 
 /// A self-hosted push platform that speaks the JPush REST API v3.

@@ -25,7 +25,7 @@ final class Node: Sendable {
 
     private init(
         phase: NodePhase, store: SQLiteStore, core: Core, edge: EdgeServer, apiListener: HTTPListener?,
-        edgeListener: HTTPListener?, settings: Settings, logger: Logger
+        edgeListener: HTTPListener?, settings: Settings, clocks: Clocks, logger: Logger
     ) {
         self.phase = phase
         self.store = store
@@ -35,7 +35,7 @@ final class Node: Sendable {
         self.edgeListener = edgeListener
         self.settings = settings
         self.logger = logger
-        let upkeep = Upkeep(core: core, store: store, clocks: .system, logger: logger)
+        let upkeep = Upkeep(core: core, store: store, clocks: clocks, logger: logger)
         self.upkeep = upkeep
         self.upkeepTask = settings.roles.contains(.relay) ? Task { await upkeep.run() } : nil
     }
@@ -43,43 +43,39 @@ final class Node: Sendable {
     /// Starts a node and returns when it serves.
     ///
     /// - Throws: a ``Failure`` that says what is in the way; nothing is left running then.
-    static func start(_ settings: Settings, logger: Logger) async throws -> Node {
+    static func start(_ settings: Settings, clocks: Clocks = .system, logger: Logger) async throws -> Node {
         let phase = NodePhase()
-        let core = Later<Core>()
-        let edge = EdgeServer(
-            settings: .init(limits: settings.limits), phase: { phase.refusal }, services: { core.value }, logger: logger)
+        let bodyMaxBytes = settings.limits.ceiling(.bodyBytes)
+        let apiFront = Front(phase: phase, bodyMaxBytes: bodyMaxBytes) { APIResponder.family(of: $0) }
+        let edgeFront = Front(phase: phase, bodyMaxBytes: bodyMaxBytes) { _ in .device }
         var listeners: [HTTPListener] = []
         do {
-            let group = MultiThreadedEventLoopGroup.singleton
-            let tls = settings.tls.map { TLSFiles(certificatePath: $0.certificatePath, keyPath: $0.keyPath) }
             var api: HTTPListener?
-            if settings.roles.contains(.api) {
-                var callers = APIResponder.Settings()
-                callers.isHTTPSOnly = settings.isHTTPSOnly
-                callers.trustedProxies = settings.trustedProxies
-                callers.bodyMaxBytes = settings.limits.ceiling(.bodyBytes)
-                api = try await HTTPListener.bind(
-                    host: settings.api.host, port: settings.api.port, on: group, tls: tls, http2: true,
-                    settings: HTTPSettings(settings.limits), logger: logger,
-                    responder: APIResponder(settings: callers, services: { core.value }, phase: { phase.refusal }))
-                if let api { listeners.append(api) }
-            }
             var devices: HTTPListener?
+            if settings.roles.contains(.api) {
+                api = try await Self.listen(settings.api, http2: true, settings, logger, apiFront)
+                api.map { listeners.append($0) }
+            }
             if settings.roles.contains(.edge) {
-                devices = try await HTTPListener.bind(
-                    host: settings.edge.host, port: settings.edge.port, on: group, tls: tls, http2: false,
-                    settings: HTTPSettings(settings.limits), logger: logger, responder: edge)
-                if let devices { listeners.append(devices) }
+                devices = try await Self.listen(settings.edge, http2: false, settings, logger, edgeFront)
+                devices.map { listeners.append($0) }
             }
             phase.move(to: .upgrading)
-            let store = try await SQLiteStore.open(folder: settings.data, logger: logger)
+            let store = try await SQLiteStore.open(folder: settings.data)
             phase.move(to: .starting)
-            let services = try await Core(store: store, limits: settings.limits, clocks: .system, logger: logger)
-            core.set(services)
-            edge.attach(services)
+            let core = try await Core(store: store, limits: settings.limits, clocks: clocks, logger: logger)
+            let edge = EdgeServer(
+                services: EdgeServices(core: core, clocks: clocks), settings: Self.edgeSettings(settings),
+                group: MultiThreadedEventLoopGroup.singleton, unready: { phase.refusal })
+            var callers = APIResponder.Settings()
+            callers.isHTTPSOnly = settings.isHTTPSOnly
+            callers.trustedProxies = settings.trustedProxies
+            callers.bodyMaxBytes = bodyMaxBytes
+            apiFront.open(APIResponder(core: core, settings: callers))
+            edgeFront.open(edge)
             let node = Node(
-                phase: phase, store: store, core: services, edge: edge, apiListener: api, edgeListener: devices,
-                settings: settings, logger: logger)
+                phase: phase, store: store, core: core, edge: edge, apiListener: api, edgeListener: devices,
+                settings: settings, clocks: clocks, logger: logger)
             phase.move(to: .serving)
             logger.notice("serving", metadata: ["api": "\(node.apiURL ?? "-")", "edge": "\(node.edgeURL ?? "-")"])
             return node
@@ -89,13 +85,28 @@ final class Node: Sendable {
         }
     }
 
+    private static func edgeSettings(_ settings: Settings) -> EdgeSettings {
+        var edge = EdgeSettings()
+        edge.bodyMaxBytes = settings.limits.ceiling(.bodyBytes)
+        return edge
+    }
+
+    private static func listen(
+        _ place: Settings.Endpoint, http2: Bool, _ settings: Settings, _ logger: Logger, _ front: Front
+    ) async throws(ListenError) -> HTTPListener {
+        try await HTTPListener.bind(
+            host: place.host, port: place.port, on: MultiThreadedEventLoopGroup.singleton,
+            tls: settings.tls.map { TLSFiles(certificatePath: $0.certificatePath, keyPath: $0.keyPath) }, http2: http2,
+            settings: HTTPSettings(settings.limits), logger: logger, responder: front)
+    }
+
     /// Stops: answers what was accepted, refuses everything new, sends devices away, flushes, closes.
     func stop(within limit: TimeAmount) async {
         let deadline = NIODeadline.now() + limit
         self.phase.move(to: .draining)
         self.logger.notice("draining")
         self.upkeepTask?.cancel()
-        await self.edge.drain()
+        await self.edge.drain(within: Self.left(until: deadline))
         await self.core.committer.drained()
         // Whoever looks (a load balancer, a client about to send) is told 503 rather than met with a closed door.
         try? await Task.sleep(for: .milliseconds(min(300, Self.left(until: deadline).nanoseconds / 2_000_000)))
@@ -124,6 +135,10 @@ final class Node: Sendable {
         return String(decoding: text, as: UTF8.self)
     }
 
+    var apiPort: Int? { self.apiListener?.address.port }
+
+    var edgePort: Int? { self.edgeListener?.address.port }
+
     var apiURL: String? { self.apiListener.map { self.url($0, self.settings.tls == nil ? "http" : "https") } }
 
     var edgeURL: String? { self.edgeListener.map { self.url($0, self.settings.tls == nil ? "ws" : "wss") } }
@@ -141,13 +156,4 @@ final class Node: Sendable {
         default: "\(error)"
         }
     }
-}
-
-/// A value that comes once, later.
-final class Later<Value: Sendable>: Sendable {
-    private let storage = Mutex<Value?>(nil)
-
-    var value: Value? { self.storage.withLock { $0 } }
-
-    func set(_ value: Value) { self.storage.withLock { $0 = value } }
 }

@@ -77,7 +77,7 @@ struct ResolvedSettings: Sendable {
 
     /// A URL that may be shown.
     static func hidingPassword(_ text: String) -> String {
-        guard let scheme = text.range(of: "://"), let at = text.lastIndex(of: "@"), at > scheme.upperBound,
+        guard let scheme = text.firstRange(of: "://"), let at = text.lastIndex(of: "@"), at > scheme.upperBound,
             let colon = text[scheme.upperBound..<at].firstIndex(of: ":")
         else { return text }
         return text[...colon] + "…" + text[at...]

@@ -1,6 +1,7 @@
 import ApusContract
 import ArgumentParser
 import Logging
+import NIOCore
 import UnixSignals
 
 /// `apus serve`: one node.
@@ -35,7 +36,7 @@ struct Serve: AsyncParsableCommand {
             logger.warning("a second signal: ending at once")
             Exit.now(status: 1)
         }
-        await node.stop(within: .seconds(settings.drainSeconds))
+        await node.stop(within: .seconds(Int64(settings.drainSeconds)))
         second.cancel()
     }
 }

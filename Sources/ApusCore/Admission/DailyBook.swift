@@ -63,7 +63,7 @@ final class DailyBook: Sendable {
 
     /// Counts the day's accepted messages, once a day and app.
     private func load(_ app: AppID, countsDevices: Bool, at now: Timestamp) async throws(Refusal) {
-        let start = Self.dayStart(now)
+        let start = Timestamp(milliseconds: DayUTC8(epochMilliseconds: now.milliseconds).startMilliseconds)
         if self.days.withLock({ $0[app]?.start == start }) { return }
         var day = Day(start: start)
         do {
@@ -75,11 +75,5 @@ final class DailyBook: Sendable {
             throw Refusal(error)
         }
         self.days.withLock { [day] days in if days[app]?.start != start { days[app] = day } }
-    }
-
-    /// The start of the day in UTC+8.
-    static func dayStart(_ now: Timestamp) -> Timestamp {
-        let (day, zone): (Int64, Int64) = (86_400_000, 28_800_000)
-        return Timestamp(milliseconds: (now.milliseconds + zone) / day * day - zone)
     }
 }

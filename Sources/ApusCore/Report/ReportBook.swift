@@ -118,15 +118,16 @@ extension ReportBook {
 
     /// Where a message stands on devices, by registration id as it was asked.
     ///
-    /// - Parameter day: only a push of this UTC+8 day counts, by its start; nil for any day.
+    /// - Parameter day: only a push of this day counts; nil for today.
     package func states(
-        of id: MessageID, on registrationIDs: [String], of app: AppID, acceptedWithin day: Range<Timestamp>?
+        of id: MessageID, on registrationIDs: [String], of app: AppID, acceptedOn day: DayUTC8?
     ) async throws(Refusal) -> [DeviceState] {
         do {
+            let day = day ?? DayUTC8(epochMilliseconds: self.clocks.now().milliseconds)
             var target = Ordinals()
             var received = Ordinals()
             if let message = try await self.book.deliverables([id])[id]?.message, message.app == app,
-                day?.contains(message.acceptedAt) ?? true
+                DayUTC8(epochMilliseconds: message.acceptedAt.milliseconds) == day
             {
                 target = message.target
                 received = try await self.store.receipts(of: [id])[id]?[.received] ?? Ordinals()

@@ -1,0 +1,40 @@
+# Two commands do all the set-up: `make demo` runs the main job, `make test` runs the tests.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON_ENV := .build-python
+export SWIFT_BACKTRACE := enable=no
+
+.PHONY: help demo test build setup lint format clean
+
+help:
+	@echo 'make demo   builds, starts a server with a demo app, pushes to three devices (stops with Ctrl-C)'
+	@echo 'make test   runs all tests, unit to end-to-end'
+	@echo 'make lint   checks formatting and the conformance files;  make format  formats'
+	@echo 'make build  builds for production: .build/release/apus'
+
+demo: setup
+	swift build --product apus
+	scripts/demo "$$(swift build --show-bin-path)/apus"
+
+test: setup
+	swift build --build-tests
+	swift test --skip-build
+	@test -x $(PYTHON_ENV)/bin/pytest || python3 -m venv $(PYTHON_ENV)
+	$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/pytest -q Tests/EndToEnd
+
+build: setup
+	swift build -c release --product apus
+
+setup:
+	@scripts/setup
+
+lint:
+	swift format lint --strict --recursive --parallel Sources Tests Package.swift
+	python3 Conformance/validate.py
+
+format:
+	swift format --in-place --recursive --parallel Sources Tests Package.swift
+
+clean:
+	rm -rf .build $(PYTHON_ENV)

@@ -1,0 +1,50 @@
+package import ApusCore
+
+/// What the edge needs of the node's core.
+package struct EdgeServices: Sendable {
+    package let devices: DeviceService
+    package let presence: Presence
+    package let book: DeliveryBook
+    package let committer: Committer
+    package let reports: ReportBook
+    package let bus: LocalBus
+    package let clocks: Clocks
+    /// A number of the range, each as likely as any other.
+    package let random: @Sendable (ClosedRange<Int>) -> Int
+
+    package init(
+        core: Core, clocks: Clocks, random: @escaping @Sendable (ClosedRange<Int>) -> Int = { .random(in: $0) }
+    ) {
+        self.devices = core.devices
+        self.presence = core.presence
+        self.book = core.book
+        self.committer = core.committer
+        self.reports = core.reports
+        self.bus = core.bus
+        self.clocks = clocks
+        self.random = random
+    }
+}
+
+/// A device that has proved who it is, with what its app allows it.
+struct EnteredDevice: Sendable {
+    let key: DeviceKey
+    let platform: Platform
+    let framesPerSecond: Int
+    let waitingMax: Int
+}
+
+extension EdgeServices {
+    func entered(_ key: DeviceKey, _ platform: Platform) -> EnteredDevice {
+        let limits = self.devices.limits(of: key.app)
+        return EnteredDevice(
+            key: key, platform: platform, framesPerSecond: limits[.framesPerSecond],
+            waitingMax: limits.ceiling(.offlinePerDevice))
+    }
+
+    /// Checks a device's credentials.
+    func login(_ user: String, _ secret: String) async throws(Refusal) -> EnteredDevice {
+        let device = try await self.devices.login(user, secret: secret)
+        return self.entered(device.key, device.platform)
+    }
+}

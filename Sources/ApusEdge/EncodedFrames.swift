@@ -1,0 +1,74 @@
+internal import ApusCore
+internal import ApusWire
+internal import NIOCore
+
+/// How frames reach a device.
+enum Transport: Sendable {
+    case webSocket
+    /// Server-Sent Events.
+    case events
+
+    /// A frame, ready for the wire.
+    ///
+    /// - Parameters:
+    ///   - text: its JSON, in one line.
+    ///   - operation: its `op`.
+    ///   - message: the push that it is about.
+    func encode(_ text: [UInt8], operation: String, message: MessageID?) -> ByteBuffer {
+        switch self {
+        case .webSocket: return WebSocketEncoder.frame(.text, text)
+        case .events:
+            var buffer = ByteBuffer()
+            buffer.reserveCapacity(text.count + 64)
+            buffer.writeString("event: \(operation)\n")
+            if let message { buffer.writeString("id: \(message.text)\n") }
+            buffer.writeString("data: ")
+            buffer.writeBytes(text)
+            buffer.writeString("\n\n")
+            return buffer
+        }
+    }
+
+    func encode(_ frame: ServerFrame, ref: FrameRef? = nil) -> ByteBuffer {
+        let message: MessageID? =
+            switch frame {
+            case .withdraw(let id): id
+            case .registered, .ready, .acknowledged, .ok, .pong, .error, .bye: nil
+            }
+        return self.encode(frame.text(ref: ref), operation: frame.operation, message: message)
+    }
+
+    /// A push for one platform; nil when its devices get nothing of it.
+    func encode(_ delivery: Delivery, for platform: Platform) -> ByteBuffer? {
+        delivery.deliverable.frame(for: platform, dueAt: delivery.dueAt).map { text in
+            self.encode(text, operation: ServerFrame.pushOperation, message: delivery.deliverable.id)
+        }
+    }
+}
+
+/// One push as it goes to many devices of a loop: encoded at the first device that needs it, and the same buffer written
+/// to every other one of its platform.
+struct EncodedPush {
+    private let delivery: Delivery
+    /// By platform and transport; what is nil inside says that those devices get nothing.
+    private var buffers: [ByteBuffer??]
+
+    init(_ delivery: Delivery) {
+        self.delivery = delivery
+        self.buffers = Array(repeating: .none, count: Platform.allCases.count * 2)
+    }
+
+    /// - Returns: nil when devices of the platform get nothing of this push.
+    mutating func buffer(for platform: Platform, over transport: Transport) -> ByteBuffer? {
+        let offset =
+            switch transport {
+            case .webSocket: 0
+            case .events: 1
+            }
+        let index = Int(platform.rawValue) * 2 + offset
+        if case .some(let known) = self.buffers[index] { return known }
+        let buffer = transport.encode(self.delivery, for: platform)
+        self.buffers[index] = .some(buffer)
+        return buffer
+    }
+}

@@ -1,0 +1,30 @@
+/// How many frames a device may still send: a bucket that fills at a steady rate and holds ten seconds' worth.
+///
+/// No clock: the caller tells the time, in nanoseconds that never go back. One number of state, since the bucket is kept
+/// as the moment at which it will be full again.
+package struct FrameRate: Sendable, Equatable {
+    /// What a full bucket holds, as time: ten times the sustained rate.
+    private static let burstNanoseconds: UInt64 = 10_000_000_000
+
+    /// Time that one frame takes to pay back; 0 where frames are not counted.
+    private let costNanoseconds: UInt64
+    private var fullAt: UInt64 = 0
+
+    /// - Parameter perSecond: frames per second, sustained; 0 means unlimited.
+    package init(perSecond: Int) {
+        self.costNanoseconds = perSecond > 0 ? 1_000_000_000 / UInt64(perSecond) : 0
+    }
+
+    /// Takes one frame's worth.
+    ///
+    /// - Returns: false, with nothing taken, when that is more than is left.
+    package mutating func take(at now: UInt64) -> Bool {
+        let fullAt = max(self.fullAt, now) + self.costNanoseconds
+        guard fullAt - now <= Self.burstNanoseconds else { return false }
+        self.fullAt = fullAt
+        return true
+    }
+
+    /// Whether the bucket is full, so that forgetting it changes nothing.
+    package func isFull(at now: UInt64) -> Bool { self.fullAt <= now }
+}

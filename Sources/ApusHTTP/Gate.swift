@@ -1,0 +1,112 @@
+import ApusContract
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// What all connections of one listener share, and the decisions that do not depend on the HTTP version.
+struct Gate: Sendable {
+    let responder: any HTTPResponder
+    let settings: HTTPSettings
+    let isSecure: Bool
+    let registry: ConnectionRegistry
+    let logger: Logger
+
+    /// The answer to a request that no responder needs to see.
+    func verdict(on head: RequestHead) -> HTTPAnswer? {
+        // Neither addresses a path, so no path can say what it offers.
+        if head.method == .CONNECT || (head.method == .OPTIONS && head.target.isAsterisk) {
+            return .methodNotAllowed(self.responder.family(of: head.target), allow: "GET, POST, PUT, DELETE")
+        }
+        return head.target.malformation.map { self.refusal(Malformation($0), to: head.target) }
+    }
+
+    /// A refusal of the gate's own, in the words of the family that the target belongs to.
+    func refusal(_ refusal: Refusal, to target: RequestTarget?) -> HTTPAnswer {
+        .refusal(refusal, self.responder.family(of: target ?? .unreadable))
+    }
+
+    /// The answer to what is no request.
+    func refusal(_ malformation: Malformation, to target: RequestTarget?) -> HTTPAnswer {
+        self.refusal(Refusal(.badValue, malformation.sentence), to: target)
+    }
+
+    /// The answer itself, or 500 in place of one that would break a promise of the contract.
+    func sound(_ answer: HTTPAnswer, to target: RequestTarget) -> HTTPAnswer {
+        if answer.isSound { return answer }
+        self.logger.error("an answer without a body or with an illegal header was withheld")
+        return self.refusal(Refusal(.internalFault), to: target)
+    }
+
+    /// Asks the responder and brings its answer back to the loop.
+    ///
+    /// The task starts right here, on the loop, without a hop: what never suspends (a refusal, a read from memory) has
+    /// answered when this returns. What suspends goes on on the global executor, which the process makes NIO's loops.
+    ///
+    /// - Parameter deliver: called once, on the loop, perhaps before this returns.
+    func ask(
+        _ request: HTTPRequest, on loop: any EventLoop, deliver: @escaping @Sendable (HTTPAnswer) -> Void
+    ) -> Task<Void, Never> {
+        let responder = self.responder
+        return Task.immediate {
+            let answer: HTTPAnswer
+            do throws(Refusal) {
+                answer = try await responder.respond(to: request)
+            } catch {
+                answer = .refusal(error, responder.family(of: request.target))
+            }
+            if loop.inEventLoop {
+                deliver(answer)
+            } else {
+                loop.execute { deliver(answer) }
+            }
+        }
+    }
+}
+
+/// A request that is still arriving: its head, and as much of its body as may be kept.
+struct RequestAssembly {
+    let head: RequestHead
+    let framing: RequestFraming
+    private let limit: Int
+    private var body = ByteBuffer()
+    private(set) var isTooLarge = false
+
+    init(_ head: RequestHead, _ framing: RequestFraming, limit: Int) {
+        self.head = head
+        self.framing = framing
+        self.limit = limit
+        if case .length(let length) = framing.body { self.isTooLarge = length > limit }
+    }
+
+    /// Keeps more of the body; drops all of it once it is over the limit.
+    mutating func append(_ bytes: ByteBuffer) {
+        guard !self.isTooLarge else { return }
+        guard self.body.readableBytes + bytes.readableBytes <= self.limit else {
+            self.isTooLarge = true
+            self.body = ByteBuffer()
+            return
+        }
+        if self.body.readableBytes == 0 {
+            // A body that came in one piece is never copied.
+            self.body = bytes
+        } else {
+            if case .length(let length) = self.framing.body { self.body.reserveCapacity(length) }
+            self.body.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// The request as the responder is to see it.
+    func request(peer: SocketAddress?, isSecure: Bool) -> HTTPRequest {
+        let body: RequestBody =
+            if self.isTooLarge {
+                .refused(Refusal(.tooLarge, "The body is larger than \(self.limit) bytes"))
+            } else if let encoding = self.framing.contentEncoding, self.body.readableBytes > 0 {
+                .refused(Refusal(.badValue, "Content-Encoding must be identity, not \(encoding)"))
+            } else {
+                .whole(self.body)
+            }
+        return HTTPRequest(
+            method: self.head.method, target: self.head.target, headers: self.head.headers, body: body, peer: peer,
+            isSecure: isSecure)
+    }
+}

@@ -1,0 +1,217 @@
+import ApusContract
+import NIOCore
+import NIOHTTP1
+
+/// One HTTP/2 stream, which is one request: parts in, parts out.
+///
+/// Belongs to its event loop. Framing, flow control and idle connections are the business of the layer below; what is left here
+/// is what the contract asks of every request.
+final class HTTP2Stream: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum Phase {
+        case receiving
+        case responding
+        case streaming(AnswerStream)
+        /// The answer is written; the rest of the request is read and dropped, so that the stream ends in good order.
+        case answered
+        case ended
+    }
+
+    private let gate: Gate
+    private let peer: SocketAddress?
+    private var phase: Phase = .receiving
+    private var context: ChannelHandlerContext?
+    private var assembly: RequestAssembly?
+    private var requestIsComplete = false
+    private var task: Task<Void, Never>?
+    private var deadline: Deadline?
+    private var streamedBytes = 0
+
+    init(_ gate: Gate, peer: SocketAddress?) {
+        self.gate = gate
+        self.peer = peer
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.deadline = Deadline(on: context.eventLoop) { [unowned self] in self.deadlinePassed() }
+        self.deadline?.set(context.eventLoop.now + self.gate.settings.receive)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.end()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.end()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let part = self.unwrapInboundIn(data)
+        if case .end = part { self.requestIsComplete = true }
+        guard case .receiving = self.phase else { return }
+        switch part {
+        case .head(let head): self.received(head)
+        case .body(let bytes):
+            self.assembly?.append(bytes)
+            if self.assembly?.isTooLarge == true { self.ask() }
+        case .end: self.ask()
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if case .streaming(let stream) = self.phase { stream.onWritabilityChanged?() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent { self.drain() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Before a head was accepted the error is about the request (a pseudo-header is missing); after it, about the stream.
+        guard case .receiving = self.phase, self.assembly == nil, context.channel.isActive else {
+            return context.close(promise: nil)
+        }
+        self.write(self.gate.refusal(Malformation("The request headers are not legal"), to: nil))
+    }
+
+    private func received(_ head: RequestHead) {
+        let limit = self.gate.responder.bodyLimit(for: head.target, head.method)
+        let assembly = RequestAssembly(head, RequestFraming(stream: head.headers), limit: limit)
+        self.assembly = assembly
+        if assembly.isTooLarge {
+            self.ask()
+        } else if assembly.framing.expectsContinue {
+            let head = HTTPResponseHead(version: .http2, status: .continue)
+            self.context?.writeAndFlush(self.wrapOutboundOut(.head(head)), promise: nil)
+        }
+    }
+
+    private func received(_ head: HTTPRequestHead) {
+        self.received(
+            RequestHead(
+                method: head.method, target: RequestTarget(head.uri), version: head.version, headers: head.headers))
+    }
+
+    private func ask() {
+        guard let context, let assembly else { return }
+        self.phase = .responding
+        if let verdict = self.gate.verdict(on: assembly.head) { return self.write(verdict) }
+        self.deadline?.set(context.eventLoop.now + self.gate.settings.request)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let request = assembly.request(peer: self.peer, isSecure: self.gate.isSecure)
+        let task = self.gate.ask(request, on: context.eventLoop) { answer in bound.value.answered(answer) }
+        if case .responding = self.phase { self.task = task }
+    }
+
+    private func answered(_ answer: HTTPAnswer) {
+        guard case .responding = self.phase else { return }
+        self.task = nil
+        self.write(answer)
+    }
+
+    private func deadlinePassed() {
+        switch self.phase {
+        case .receiving:
+            self.write(self.gate.refusal(Malformation("The request did not arrive in time"), to: self.assembly?.head.target))
+        case .responding:
+            self.task?.cancel()
+            self.task = nil
+            self.write(self.gate.refusal(Refusal(.deadlineExceeded), to: self.assembly?.head.target))
+        case .answered: self.context?.close(promise: nil)
+        case .streaming, .ended: break
+        }
+    }
+
+    private func drain() {
+        guard case .streaming(let stream) = self.phase else { return }
+        if let onDrain = stream.onDrain { onDrain() } else { stream.close() }
+    }
+
+    private func end() {
+        if case .ended = self.phase { return }
+        let phase = self.phase
+        self.phase = .ended
+        self.task?.cancel()
+        self.task = nil
+        self.deadline?.discard()
+        if case .streaming(let stream) = phase { stream.ended() }
+    }
+}
+
+// Output
+
+extension HTTP2Stream: AnswerStreamOutput {
+    private func write(_ answer: HTTPAnswer) {
+        guard let context else { return }
+        let answer = self.gate.sound(answer, to: self.assembly?.head.target ?? .unreadable)
+        switch answer.content {
+        case .whole(let status, let type, let body):
+            self.phase = .answered
+            // Time to send the rest of the request and to take the answer.
+            self.deadline?.set(context.eventLoop.now + self.gate.settings.write)
+            self.writeHead(context, HTTPResponseStatus(status), type: type, length: body.readableBytes, answer.headers)
+            if self.assembly?.head.method != .HEAD {
+                context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+            }
+            context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+        case .upgrade:
+            let refusal = Refusal(.badValue, "A connection is upgraded over HTTP/1.1 only")
+            self.write(self.gate.refusal(refusal, to: self.assembly?.head.target))
+        case .stream(let type, let start):
+            let stream = AnswerStream(self, on: context.eventLoop)
+            self.phase = .streaming(stream)
+            self.deadline?.set(.distantFuture)
+            self.writeHead(context, .ok, type: type, length: nil, answer.headers)
+            context.flush()
+            start(stream)
+            if !self.gate.registry.follow(context.channel) { self.drain() }
+        }
+    }
+
+    private func writeHead(
+        _ context: ChannelHandlerContext, _ status: HTTPResponseStatus, type: String?, length: Int?, _ more: HTTPHeaders
+    ) {
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(more.count + 2)
+        headers.add(name: "content-type", value: type ?? HTTPAnswer.jsonType)
+        if let length { headers.add(name: "content-length", value: String(length)) }
+        headers.add(contentsOf: more)
+        let head = HTTPResponseHead(version: .http2, status: status, headers: headers)
+        context.write(self.wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    var isWritable: Bool { self.context?.channel.isWritable ?? false }
+
+    var bufferedBytes: Int { self.streamedBytes }
+
+    func writeToStream(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        // The channel of a stream does not tell what waits in it, so it is counted here.
+        let size = bytes.readableBytes
+        self.streamedBytes += size
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in self.streamedBytes -= size }
+        context.write(self.wrapOutboundOut(.body(.byteBuffer(bytes))), promise: written)
+    }
+
+    func flushStream() { self.context?.flush() }
+
+    func closeStream() {
+        guard let context, case .streaming(let stream) = self.phase else { return }
+        self.phase = .answered
+        self.deadline?.set(context.eventLoop.now + self.gate.settings.write)
+        context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
+        stream.ended()
+    }
+}
+
+extension HTTPResponseStatus {
+    init(_ status: StatusCode) { self.init(statusCode: status.rawValue) }
+}

@@ -1,0 +1,99 @@
+internal import ApusCore
+internal import GRDB
+
+/// The rows of `apps`.
+enum Apps {
+    private static let columns = """
+        id, key, name, secret_salt, secret_digest, created_at, is_blocked, is_vip, allowed_sources, limits
+        """
+
+    static func exists(_ id: AppID, in db: Database) throws -> Bool {
+        try db.has("SELECT 1 FROM apps WHERE id = ?", id.number)
+    }
+
+    static func all(in db: Database) throws -> [App] {
+        try db.all("SELECT \(Self.columns) FROM apps ORDER BY id") { row in try Self.app(Cells(row, of: "apps")) }
+    }
+
+    /// - Returns: the app with its number.
+    /// - Throws: ``StoreError/conflict`` when the key is taken.
+    static func create(_ app: App, in db: Database) throws -> App {
+        let inserted = try db.run(
+            """
+            INSERT INTO apps (key, name, secret_salt, secret_digest, created_at, is_blocked, is_vip, allowed_sources, limits)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+            """,
+            app.key.text, app.name, DatabaseValue.blob(app.secret.salt), DatabaseValue.blob(app.secret.digest),
+            app.createdAt.milliseconds, app.isBlocked, app.isVIP, Self.text(sources: app.allowedSources),
+            Self.text(limits: app.limits))
+        guard inserted == 1 else { throw StoreError.conflict }
+        var created = app
+        created.id = AppID(db.lastInsertedRowID)
+        return created
+    }
+
+    static func update(_ app: App, in db: Database) throws -> Bool {
+        try db.run(
+            """
+            UPDATE apps SET name = ?, secret_salt = ?, secret_digest = ?, is_blocked = ?, is_vip = ?,
+                allowed_sources = ?, limits = ?
+            WHERE id = ?
+            """,
+            app.name, DatabaseValue.blob(app.secret.salt), DatabaseValue.blob(app.secret.digest), app.isBlocked,
+            app.isVIP, Self.text(sources: app.allowedSources), Self.text(limits: app.limits), app.id.number) == 1
+    }
+
+    /// Makes the app unknown at once; its rows go step by step, see ``removeRemains(limit:in:)``.
+    static func depart(_ id: AppID, in db: Database) throws -> Bool {
+        guard try db.run("DELETE FROM apps WHERE id = ?", id.number) == 1 else { return false }
+        try db.run("INSERT INTO departed_apps (app) VALUES (?)", id.number)
+        return true
+    }
+
+    /// Removes some rows of one departed app.
+    ///
+    /// - Returns: how many went, or nil when no app has left any.
+    static func removeRemains(limit: Int, in db: Database) throws -> Int? {
+        guard
+            let app = try db.first(
+                "SELECT app FROM departed_apps LIMIT 1", read: { try Cells($0, of: "departed_apps").integer(0) })
+        else { return nil }
+        let messages = try db.all("SELECT id FROM messages WHERE app = ? LIMIT ?", app, limit) {
+            MessageID(try Cells($0, of: "messages").integer(0))
+        }
+        var removed = 0
+        for message in messages { removed += try Messages.remove(message, in: db) }
+        for (table, key) in [
+            ("inbox", "app, ordinal, message"), ("cids", "app, cid"), ("active_hours", "app, hour"),
+            ("devices", "app, ordinal"),
+        ] where removed < limit {
+            removed += try db.run(
+                "DELETE FROM \(table) WHERE (\(key)) IN (SELECT \(key) FROM \(table) WHERE app = ? LIMIT ?)", app, limit
+            )
+        }
+        if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
+        return removed
+    }
+
+    private static func app(_ cells: Cells) throws -> App {
+        var app = App(
+            id: AppID(try cells.integer(0)), key: try cells.value(1, AppKey(cells.text(1))), name: try cells.text(2),
+            secret: try cells.value(3, cells.secret(3)), createdAt: try cells.timestamp(5))
+        app.isBlocked = try cells.flag(6)
+        app.isVIP = try cells.flag(7)
+        let sources = try cells.value(8, CellJSON.list(cells.text(8)))
+        app.allowedSources = try sources.map { try cells.value(8, AddressBlock($0)) }
+        for (name, value) in try cells.value(9, CellJSON.counts(cells.text(9))) {
+            // A limit that another version knows is no fault of the file.
+            if let name = LimitName(rawValue: name) { app.limits[name] = value }
+        }
+        return app
+    }
+
+    private static func text(sources: [AddressBlock]) -> String { CellJSON.text(list: sources.map(\.text)) }
+
+    private static func text(limits: Limits) -> String {
+        CellJSON.text(
+            counts: LimitName.allCases.compactMap { name in limits.given[name].map { (name.rawValue, $0) } })
+    }
+}

@@ -1,0 +1,35 @@
+internal import ApusCore
+internal import GRDB
+
+/// The rows of `cids`: the answers that repeats of a push get.
+enum CIDs {
+    static func isTaken(_ cid: CID, of app: AppID, at now: Timestamp, in db: Database) throws -> Bool {
+        try db.has(
+            "SELECT 1 FROM cids WHERE app = ? AND cid = ? AND expires_at > ?", app.number, cid.text, now.milliseconds)
+    }
+
+    /// Takes the place of an expired one that no sweep has met yet.
+    static func keep(_ record: CIDRecord, of app: AppID, in db: Database) throws {
+        try db.run(
+            "INSERT OR REPLACE INTO cids (app, cid, message, sendno, expires_at) VALUES (?, ?, ?, ?, ?)",
+            app.number, record.cid.text, record.answer.messageID.number, record.answer.sendno,
+            record.expiresAt.milliseconds)
+    }
+
+    static func answer(to cid: CID, of app: AppID, at now: Timestamp, in db: Database) throws -> PushAnswer? {
+        try db.first(
+            "SELECT app, cid, message, sendno FROM cids WHERE app = ? AND cid = ? AND expires_at > ?",
+            app.number, cid.text, now.milliseconds
+        ) { row in
+            let cells = Cells(row, of: "cids", keyWidth: 2)
+            return PushAnswer(messageID: MessageID(try cells.integer(2)), sendno: try cells.integer(3))
+        }
+    }
+
+    /// - Returns: how many rows went.
+    static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> Int {
+        try db.run(
+            "DELETE FROM cids WHERE (app, cid) IN (SELECT app, cid FROM cids WHERE expires_at <= ? LIMIT ?)",
+            now.milliseconds, limit)
+    }
+}

@@ -1,0 +1,48 @@
+internal import ApusCore
+private import Foundation
+internal import GRDB
+
+extension Database {
+    /// Runs one statement that changes rows; it is prepared once per connection.
+    ///
+    /// - Returns: how many rows it inserted, updated or deleted.
+    @discardableResult
+    func run(_ sql: String, _ values: (any DatabaseValueConvertible)?...) throws -> Int {
+        let statement = try self.cachedStatement(sql: sql)
+        try statement.execute(arguments: StatementArguments(values))
+        return self.changesCount
+    }
+
+    /// The first row of an answer.
+    func first<Value>(
+        _ sql: String, _ values: (any DatabaseValueConvertible)?..., read: (Row) throws -> Value
+    ) throws -> Value? {
+        let statement = try self.cachedStatement(sql: sql)
+        let rows = try Row.fetchCursor(statement, arguments: StatementArguments(values))
+        // A row is a view of its cursor, which resets the statement when it goes.
+        return try withExtendedLifetime(rows) { try rows.next().map(read) }
+    }
+
+    /// Every row of an answer, in its order.
+    func all<Value>(
+        _ sql: String, _ values: (any DatabaseValueConvertible)?..., read: (Row) throws -> Value
+    ) throws -> [Value] {
+        let statement = try self.cachedStatement(sql: sql)
+        let rows = try Row.fetchCursor(statement, arguments: StatementArguments(values))
+        var answer: [Value] = []
+        while let row = try rows.next() { answer.append(try read(row)) }
+        return answer
+    }
+
+    /// Whether there is any row.
+    func has(_ sql: String, _ values: (any DatabaseValueConvertible)?...) throws -> Bool {
+        let statement = try self.cachedStatement(sql: sql)
+        return try Row.fetchCursor(statement, arguments: StatementArguments(values)).next() != nil
+    }
+}
+
+extension DatabaseValue {
+    static func blob(_ bytes: [UInt8]) -> DatabaseValue { Data(bytes).databaseValue }
+
+    static func blob(_ ordinals: Ordinals) -> DatabaseValue { .blob(ordinals.portableBytes) }
+}

@@ -1,0 +1,255 @@
+internal import ApusCore
+internal import GRDB
+
+/// The rows of `messages` and of their index by device, `inbox`.
+enum Messages {
+    /// Where a message waits for devices.
+    private enum Waits: Int64 {
+        case nowhere, inbox, target
+
+        init(_ message: Message) {
+            if message.isDirect {
+                self = .inbox
+            } else if message.timeToLiveSeconds > 0 || message.spreadMinutes > 0 {
+                self = .target
+            } else {
+                self = .nowhere
+            }
+        }
+    }
+
+    private static let columnsBeforePayload = """
+        m.id, m.app, m.state, m.accepted_at, m.time_to_live_seconds, m.spread_minutes, m.is_broadcast, m.overrides, \
+        m.targeted, m.online, m.target
+        """
+    private static let columns = "\(Self.columnsBeforePayload), m.payload"
+}
+
+// MARK: - Writing
+
+extension Messages {
+    static func keep(_ message: Message, cid: CIDRecord?, in db: Database) throws -> WriteOutcome {
+        // Asked beforehand, so that the usual conflict does not cost the batch its transaction.
+        if let cid, try CIDs.isTaken(cid.cid, of: message.app, at: message.acceptedAt, in: db) {
+            return .failed(.conflict)
+        }
+        guard try Self.insert(message, in: db) else {
+            return try Apps.exists(message.app, in: db) ? .failed(.conflict) : .refused(Refusal(.unknownKey))
+        }
+        if let cid { try CIDs.keep(cid, of: message.app, in: db) }
+        if let older = message.overrides {
+            try Self.end(older, of: message.app, as: .overridden, in: db)
+        }
+        if message.isDirect, message.state == .live {
+            for ordinal in message.target.members {
+                try db.run("INSERT INTO inbox VALUES (?, ?, ?)", message.app.number, Int64(ordinal), message.id.number)
+            }
+        }
+        return .done
+    }
+
+    /// - Returns: false when the number is taken or the app is unknown.
+    private static func insert(_ message: Message, in db: Database) throws -> Bool {
+        try db.run(
+            """
+            INSERT INTO messages (id, app, waits, state, accepted_at, expires_at, time_to_live_seconds, spread_minutes,
+                is_broadcast, overrides, targeted, online, target, payload)
+            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM apps WHERE id = ?2)
+            ON CONFLICT DO NOTHING
+            """,
+            message.id.number, message.app.number,
+            message.state == .live ? Waits(message).rawValue : Waits.nowhere.rawValue, message.state.rawValue,
+            message.acceptedAt.milliseconds, message.expiresAt.milliseconds, message.timeToLiveSeconds,
+            message.spreadMinutes, message.isBroadcast, message.overrides?.number, Self.text(message.targeted),
+            Self.text(message.online), DatabaseValue.blob(message.target), DatabaseValue.blob(message.payload)) == 1
+    }
+
+    static func withdraw(_ id: MessageID, in db: Database) throws {
+        try Self.end(id, of: nil, as: .withdrawn, in: db)
+    }
+
+    /// Ends the waiting of a live message. The first end stays; an unknown or foreign message is left alone.
+    private static func end(_ id: MessageID, of app: AppID?, as state: Message.State, in db: Database) throws {
+        try Self.leaveInboxes(id, in: db, of: app)
+        try db.run(
+            "UPDATE messages SET state = ?, waits = 0 WHERE id = ? AND state = 0 AND app = coalesce(?, app)",
+            state.rawValue, id.number, app?.number)
+    }
+
+    /// Ends the waiting of some devices for a direct message.
+    static func leaveInboxes(_ id: MessageID, _ ordinals: Ordinals, of app: AppID, in db: Database) throws {
+        for ordinal in ordinals.members {
+            try db.run(
+                "DELETE FROM inbox WHERE app = ? AND ordinal = ? AND message = ?", app.number, Int64(ordinal), id.number
+            )
+        }
+    }
+
+    /// Ends the waiting of every device for a direct message.
+    ///
+    /// - Returns: how many rows went.
+    @discardableResult
+    private static func leaveInboxes(_ id: MessageID, in db: Database, of app: AppID? = nil) throws -> Int {
+        let found = try db.first(
+            "SELECT id, app, target FROM messages WHERE id = ? AND waits = 1 AND app = coalesce(?, app)",
+            id.number, app?.number
+        ) { row in
+            let cells = Cells(row, of: "messages")
+            return (app: try cells.integer(1), target: try cells.ordinals(2))
+        }
+        guard let found else { return 0 }
+        return try found.target.members.reduce(0) { gone, ordinal in
+            gone
+                + (try db.run(
+                    "DELETE FROM inbox WHERE app = ? AND ordinal = ? AND message = ?", found.app, Int64(ordinal),
+                    id.number))
+        }
+    }
+
+    /// Whether receipts of a message matter to `inbox`, and whose it is; nil when there is no such message.
+    static func owner(of id: MessageID, in db: Database) throws -> (app: AppID, isInInboxes: Bool)? {
+        try db.first("SELECT id, app, waits FROM messages WHERE id = ?", id.number) { row in
+            let cells = Cells(row, of: "messages")
+            return (AppID(try cells.integer(1)), try cells.integer(2) == Waits.inbox.rawValue)
+        }
+    }
+
+    /// Removes a message with its receipts.
+    ///
+    /// - Returns: how many rows went.
+    static func remove(_ id: MessageID, in db: Database) throws -> Int {
+        let receipts = try db.run("DELETE FROM receipts WHERE message = ?", id.number)
+        return receipts + (try db.run("DELETE FROM messages WHERE id = ?", id.number))
+    }
+}
+
+// MARK: - Reading
+
+extension Messages {
+    static func message(_ id: MessageID, in db: Database) throws -> Message? {
+        try db.first("SELECT \(Self.columns) FROM messages m WHERE m.id = ?", id.number) { try Self.message($0) }
+    }
+
+    static func wide(of app: AppID, at now: Timestamp, in db: Database) throws -> [Message] {
+        try db.all(
+            """
+            SELECT \(Self.columns) FROM messages m WHERE m.app = ? AND m.waits = 2 AND m.expires_at > ? ORDER BY m.id
+            """,
+            app.number, now.milliseconds
+        ) { try Self.message($0) }
+    }
+
+    static func inbox(
+        of ordinal: Ordinal, of app: AppID, after: MessageID, at now: Timestamp, limit: Int, in db: Database
+    ) throws -> [Message] {
+        // CROSS JOIN: the planner must begin with the device's few rows, whatever statistics it may find.
+        try db.all(
+            """
+            SELECT \(Self.columns) FROM inbox i CROSS JOIN messages m ON m.id = i.message
+            WHERE i.app = ? AND i.ordinal = ? AND i.message > ? AND m.waits = 1 AND m.expires_at > ?
+            ORDER BY i.message LIMIT ?
+            """,
+            app.number, Int64(ordinal), after.number, now.milliseconds, max(0, limit)
+        ) { try Self.message($0) }
+    }
+
+    /// The numbers alone, all of them.
+    static func waiting(of ordinal: Ordinal, of app: AppID, at now: Timestamp, in db: Database) throws -> [MessageID] {
+        try db.all(
+            """
+            SELECT m.id FROM inbox i CROSS JOIN messages m ON m.id = i.message
+            WHERE i.app = ? AND i.ordinal = ? AND m.waits = 1 AND m.expires_at > ? ORDER BY i.message
+            """,
+            app.number, Int64(ordinal), now.milliseconds
+        ) { MessageID(try Cells($0, of: "messages").integer(0)) }
+    }
+
+    /// With empty payloads.
+    static func accepted(of app: AppID, since: Timestamp, in db: Database) throws -> [Message] {
+        try db.all(
+            """
+            SELECT \(Self.columnsBeforePayload) FROM messages m WHERE m.app = ? AND m.accepted_at >= ? ORDER BY m.id
+            """,
+            app.number, since.milliseconds
+        ) { try Self.message($0, hasPayload: false) }
+    }
+
+    private static func message(_ row: Row, hasPayload: Bool = true) throws -> Message {
+        let cells = Cells(row, of: "messages")
+        var message = Message(
+            id: MessageID(try cells.integer(0)), app: AppID(try cells.integer(1)), acceptedAt: try cells.timestamp(3),
+            timeToLiveSeconds: try cells.number(4), spreadMinutes: try cells.number(5),
+            payload: hasPayload ? try cells.bytes(11) : [], target: try cells.ordinals(10),
+            targeted: try cells.value(8, Self.counts(cells.text(8))),
+            online: try cells.value(9, Self.counts(cells.text(9))), isBroadcast: try cells.flag(6),
+            overrides: try cells.optionalInteger(7).map(MessageID.init))
+        message.state = try cells.value(2, Message.State(rawValue: cells.number(2)))
+        return message
+    }
+
+    private static func text(_ counts: PlatformCounts) -> String {
+        CellJSON.text(
+            counts: Platform.allCases.compactMap { counts[$0] == 0 ? nil : ($0.name, counts[$0]) })
+    }
+
+    private static func counts(_ text: String) -> PlatformCounts? {
+        guard let members = CellJSON.counts(text) else { return nil }
+        var counts = PlatformCounts()
+        for (name, count) in members {
+            guard let platform = Platform(name: name) else { return nil }
+            counts[platform] = count
+        }
+        return counts
+    }
+}
+
+// MARK: - Sweeping
+
+extension Messages {
+    /// Ends the waiting of some messages that have expired.
+    ///
+    /// - Returns: how many messages were done, and how many rows went.
+    static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> (messages: Int, rows: Int) {
+        var rows = 0
+        let expired = try db.all(
+            "SELECT id FROM messages WHERE waits IN (1, 2) AND expires_at <= ? LIMIT ?", now.milliseconds, limit
+        ) { MessageID(try Cells($0, of: "messages").integer(0)) }
+        for id in expired {
+            rows += try Self.leaveInboxes(id, in: db)
+            try db.run("UPDATE messages SET waits = 0 WHERE id = ?", id.number)
+        }
+        return (expired.count, rows)
+    }
+
+    /// A place in the order of expiry, where the next step of a sweep goes on.
+    struct Place: Sendable {
+        static let start = Place(expiresAt: .min, id: .min)
+
+        let expiresAt: Int64
+        let id: Int64
+    }
+
+    /// Looks at some messages past their expiry, and removes those whose last record is not younger than `cutoff`.
+    ///
+    /// - Returns: where to go on, nil at the end; and how many rows went.
+    static func retire(
+        from place: Place, cutoff: Timestamp, limit: Int, in db: Database
+    ) throws -> (next: Place?, rows: Int) {
+        let candidates = try db.all(
+            """
+            SELECT id, expires_at, EXISTS (SELECT 1 FROM receipts r WHERE r.message = m.id AND r.recorded_at > ?1)
+            FROM messages m WHERE waits = 0 AND expires_at <= ?1 AND (expires_at, id) > (?2, ?3)
+            ORDER BY expires_at, id LIMIT ?4
+            """,
+            cutoff.milliseconds, place.expiresAt, place.id, limit
+        ) { row in
+            let cells = Cells(row, of: "messages")
+            return (place: Place(expiresAt: try cells.integer(1), id: try cells.integer(0)), stays: try cells.flag(2))
+        }
+        var rows = 0
+        for candidate in candidates where !candidate.stays {
+            rows += try Self.remove(MessageID(candidate.place.id), in: db)
+        }
+        return (candidates.count == limit ? candidates.last?.place : nil, rows)
+    }
+}

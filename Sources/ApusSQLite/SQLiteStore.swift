@@ -1,0 +1,203 @@
+package import ApusCore
+internal import GRDB
+private import Synchronization
+
+/// The store on one SQLite file.
+///
+/// One connection writes and a few read, each on a thread of its own, so that no call ever blocks its caller's thread.
+/// Another process (an operator's command) may write to the same file at the same time.
+package final class SQLiteStore: Store {
+    /// How a store is opened.
+    package struct Options: Sendable {
+        /// How long to wait for another process before a write fails with ``StoreError/timeout``, in seconds.
+        package var busyTimeoutSeconds = 5.0
+        /// How many connections read; at least one.
+        package var readers = 3
+
+        package init() {}
+    }
+
+    private let writer: Writer
+    private let readers: [Reader]
+    private let turn = Atomic<Int>(0)
+
+    private init(writer: Writer, readers: [Reader]) {
+        self.writer = writer
+        self.readers = readers
+    }
+
+    /// Opens the store of a folder (`apus.db` inside it), and makes either when it is missing: the folder for its owner
+    /// alone (0700), the file too (0600). Brings the tables of an earlier version up to date, which may take a while.
+    ///
+    /// - Throws: ``SQLiteOpenError``, with a sentence for the operator. A file that is refused keeps its bytes.
+    package static func open(
+        folder: String, options: Options = Options()
+    ) async throws(SQLiteOpenError) -> SQLiteStore {
+        let writer = Writer()
+        let readers = try await writer.open(StoreFile(folder: folder), options)
+        return SQLiteStore(writer: writer, readers: readers)
+    }
+
+    package func close() async {
+        // The one that writes goes last: it alone can clear the log away.
+        for reader in self.readers { await reader.close() }
+        await self.writer.close()
+    }
+
+    package func commit(_ writes: [Write]) async -> [WriteOutcome] { await self.writer.commit(writes) }
+
+    package func changedElsewhere() async throws(StoreError) -> Bool { try await self.writer.changedElsewhere() }
+
+    /// Changes something in a transaction of its own.
+    func write<Value: Sendable>(
+        _ body: @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        try await self.writer.transaction(body)
+    }
+
+    /// Reads on one of the reading connections, in turn.
+    private func read<Value: Sendable>(
+        _ body: @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        let turn = self.turn.wrappingAdd(1, ordering: .relaxed).oldValue
+        return try await self.readers[Int(turn.magnitude % UInt(self.readers.count))].read(body)
+    }
+}
+
+// MARK: - Apps
+
+extension SQLiteStore {
+    /// How many messages or rows one step of ``sweep(at:retentionSeconds:)`` or ``deleteApp(_:)`` takes on; commits get
+    /// their turn between two steps.
+    private static let stepMax = 500
+
+    package func createApp(_ app: App) async throws(StoreError) -> App {
+        try await self.write { db in try Apps.create(app, in: db) }
+    }
+
+    package func updateApp(_ app: App) async throws(StoreError) -> Bool {
+        try await self.write { db in try Apps.update(app, in: db) }
+    }
+
+    /// The app is unknown as soon as this begins; what a crash leaves of its rows goes with the next sweep.
+    package func deleteApp(_ id: AppID) async throws(StoreError) -> Bool {
+        guard try await self.write({ db in try Apps.depart(id, in: db) }) else { return false }
+        _ = try await self.removeRemains()
+        return true
+    }
+
+    package func apps() async throws(StoreError) -> [App] {
+        try await self.read { db in try Apps.all(in: db) }
+    }
+
+    package func sweep(at now: Timestamp, retentionSeconds: Int) async throws(StoreError) -> Int {
+        var rows = try await self.inSteps { db in
+            let step = try Messages.expire(at: now, limit: Self.stepMax, in: db)
+            return (step.rows, step.messages == Self.stepMax)
+        }
+        rows += try await self.inSteps { db in
+            let cids = try CIDs.expire(at: now, limit: Self.stepMax, in: db)
+            let hours = try ActiveHours.expire(at: now, limit: Self.stepMax, in: db)
+            return (cids + hours, max(cids, hours) == Self.stepMax)
+        }
+        let cutoff = now.adding(seconds: -retentionSeconds)
+        var place: Messages.Place? = .start
+        while let from = place {
+            let step = try await self.write { db in
+                try Messages.retire(from: from, cutoff: cutoff, limit: Self.stepMax, in: db)
+            }
+            rows += step.rows
+            place = step.next
+        }
+        return rows + (try await self.removeRemains())
+    }
+
+    private func removeRemains() async throws(StoreError) -> Int {
+        try await self.inSteps { db in
+            let removed = try Apps.removeRemains(limit: Self.stepMax, in: db)
+            return (removed ?? 0, removed != nil)
+        }
+    }
+
+    /// Runs steps, each in a transaction of its own, while there is more to do.
+    ///
+    /// - Returns: how many rows went in all.
+    private func inSteps(
+        _ step: @Sendable (Database) throws -> (rows: Int, more: Bool)
+    ) async throws(StoreError) -> Int {
+        var (rows, more) = (0, true)
+        while more {
+            let done = try await self.write(step)
+            rows += done.rows
+            more = done.more
+        }
+        return rows
+    }
+}
+
+// MARK: - Pages out
+
+extension SQLiteStore {
+    package func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device] {
+        try await self.read { db in try Devices.devices(of: app, from: first, limit: limit, in: db) }
+    }
+
+    package func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device? {
+        try await self.read { db in try Devices.device(ordinal, of: app, in: db) }
+    }
+
+    package func active(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals {
+        try await self.read { db in try ActiveHours.ordinals(of: app, from: from, until: until, in: db) }
+    }
+
+    package func lastMessageID() async throws(StoreError) -> MessageID {
+        let number = try await self.read { db in
+            try db.first("SELECT name, value FROM counters WHERE name = 'last_message'") {
+                try Cells($0, of: "counters").integer(1)
+            }
+        }
+        guard let number else { throw .corrupt("counters last_message: the row is missing") }
+        return MessageID(number)
+    }
+
+    package func messages(_ ids: [MessageID]) async throws(StoreError) -> [Message] {
+        try await self.read { db in try ids.compactMap { try Messages.message($0, in: db) } }
+    }
+
+    package func waitingMessages(of app: AppID, at now: Timestamp) async throws(StoreError) -> [Message] {
+        try await self.read { db in try Messages.wide(of: app, at: now, in: db) }
+    }
+
+    package func inbox(
+        of ordinal: Ordinal, in app: AppID, after: MessageID, at now: Timestamp, limit: Int
+    ) async throws(StoreError) -> [Message] {
+        try await self.read { db in
+            try Messages.inbox(of: ordinal, of: app, after: after, at: now, limit: limit, in: db)
+        }
+    }
+
+    package func waiting(
+        of ordinal: Ordinal, in app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> [MessageID] {
+        try await self.read { db in try Messages.waiting(of: ordinal, of: app, at: now, in: db) }
+    }
+
+    package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {
+        try await self.read { db in try Messages.accepted(of: app, since: since, in: db) }
+    }
+
+    package func receipts(
+        of messages: [MessageID]
+    ) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]] {
+        try await self.read { db in
+            try messages.reduce(into: [:]) { answer, message in
+                let receipts = try Receipts.receipts(of: message, in: db)
+                if !receipts.isEmpty { answer[message] = receipts }
+            }
+        }
+    }
+
+    package func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer? {
+        try await self.read { db in try CIDs.answer(to: cid, of: app, at: now, in: db) }
+    }
+}

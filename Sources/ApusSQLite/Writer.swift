@@ -1,0 +1,136 @@
+internal import ApusCore
+internal import GRDB
+
+/// The one connection that writes, on a thread of its own.
+actor Writer {
+    private nonisolated let thread = ThreadExecutor(name: "apus-write")
+    /// Nil before ``open(_:_:)`` and once closed.
+    private var connection: DatabaseQueue?
+    /// SQLite's count of what other connections have committed, as it was when last asked.
+    private var dataVersion: Int64?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
+
+    /// Opens the file, and as many connections that read as wanted.
+    func open(_ file: StoreFile, _ options: SQLiteStore.Options) throws(SQLiteOpenError) -> [Reader] {
+        try file.prepared { () throws(SQLiteOpenError) -> [Reader] in
+            let connection = try Connection.writing(file, options)
+            var readers: [Reader] = []
+            for number in 1...max(1, options.readers) {
+                readers.append(Reader(try Connection.reading(file, options), number: number))
+            }
+            do {
+                self.dataVersion = try connection.unsafeRead(Self.dataVersion)
+            } catch {
+                throw file.refusal(error)
+            }
+            self.connection = connection
+            return readers
+        }
+    }
+
+    /// Runs a change in a transaction of its own.
+    ///
+    /// - Returns: what the body returns, once it is durable.
+    func transaction<Value: Sendable>(
+        _ body: @Sendable (Database) throws -> Value
+    ) throws(StoreError) -> Value {
+        guard let connection = self.connection else { throw .unavailable }
+        do {
+            return try connection.writeWithoutTransaction { db in
+                var answer: Value?
+                // IMMEDIATE: waits for other processes now, not in the middle.
+                try db.inTransaction(.immediate) {
+                    answer = try body(db)
+                    return .commit
+                }
+                guard let answer else { throw StoreError.unavailable }
+                return answer
+            }
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// All writes in one transaction; when that fails, each in its own, so that only those fail that must.
+    func commit(_ writes: [Write]) -> [WriteOutcome] {
+        guard !writes.isEmpty else { return [] }
+        do {
+            return try self.apply(writes)
+        } catch {
+            guard writes.count > 1, !error.endsBatch else { return writes.map { _ in .failed(error) } }
+        }
+        var outcomes: [WriteOutcome] = []
+        for write in writes {
+            do {
+                outcomes += try self.apply([write])
+            } catch {
+                outcomes.append(.failed(error))
+                // Waiting for a lock once more for each of the others would hold up everyone for minutes.
+                guard !error.endsBatch else { break }
+            }
+        }
+        return outcomes + writes.dropFirst(outcomes.count).map { _ in outcomes.last ?? .failed(.unavailable) }
+    }
+
+    func changedElsewhere() throws(StoreError) -> Bool {
+        guard let connection = self.connection else { throw .unavailable }
+        do {
+            let version = try connection.unsafeRead(Self.dataVersion)
+            defer { self.dataVersion = version }
+            return version != self.dataVersion
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    func close() {
+        // A connection that will not close is closed by its deinit.
+        try? self.connection?.close()
+        self.connection = nil
+    }
+
+    private func apply(_ writes: [Write]) throws(StoreError) -> [WriteOutcome] {
+        try self.transaction { db in
+            var last: MessageID?
+            let outcomes = try writes.map { write in
+                let outcome = try write.apply(in: db)
+                if case .message(let message, _) = write, outcome == .done {
+                    last = max(last ?? message.id, message.id)
+                }
+                return outcome
+            }
+            if let last {
+                try db.run("UPDATE counters SET value = max(value, ?) WHERE name = 'last_message'", last.number)
+            }
+            return outcomes
+        }
+    }
+
+    private static func dataVersion(_ db: Database) throws -> Int64? {
+        try db.first("PRAGMA data_version") { try Cells($0, of: "pragma").integer(0) }
+    }
+}
+
+extension Write {
+    /// Does one write inside a transaction. What it throws must undo the transaction.
+    fileprivate func apply(in db: Database) throws -> WriteOutcome {
+        switch self {
+        case .message(let message, let cid):
+            return try Messages.keep(message, cid: cid, in: db)
+        case .receipts(let receipts, let now):
+            try Receipts.merge(receipts, at: now, in: db)
+        case .withdraw(let message):
+            try Messages.withdraw(message, in: db)
+        case .register(let device):
+            return try Devices.register(device, in: db)
+        case .change(let change, let ordinal, let app):
+            return try Devices.change(change, of: ordinal, in: app, in: db)
+        case .seen(let ordinals, let app, let now):
+            try Devices.seen(ordinals, of: app, at: now, in: db)
+        case .active(let ordinals, let app, let now):
+            try ActiveHours.record(ordinals, of: app, at: now, in: db)
+        }
+        return .done
+    }
+}

@@ -1,0 +1,130 @@
+import ApusContract
+import ApusCore
+@testable import ApusEdge
+import ApusWire
+import NIOCore
+import Testing
+
+@Suite struct `A heartbeat wheel` {
+    private static func id(_ slot: UInt32) -> SessionID { SessionID(slot: slot, generation: 0) }
+
+    @Test func `brings everybody round at their tick and nobody else`() {
+        var wheel = HeartbeatWheel(ticksMax: 10)
+        var due: [UInt32: [SessionID]] = [:]
+        for slot in 0..<30 as Range<UInt32> {
+            let tick = wheel.add(Self.id(slot), in: slot % 10 + 1)
+            due[tick, default: []].append(Self.id(slot))
+        }
+        for tick in 1...25 as ClosedRange<UInt32> { #expect(wheel.advance() == due[tick] ?? []) }
+        #expect(wheel.now == 25)
+    }
+
+    @Test(arguments: [(0, 1), (1, 1), (10, 10), (11, 10), (1000, 10)] as [(UInt32, UInt32)])
+    func `keeps a wait within its bounds`(_ ticks: UInt32, _ expected: UInt32) {
+        var wheel = HeartbeatWheel(ticksMax: 10)
+        for _ in 0..<7 { #expect(wheel.advance() == []) }
+        #expect(wheel.add(Self.id(1), in: ticks) == 7 + expected)
+        for _ in 1..<expected { #expect(wheel.advance() == []) }
+        #expect(wheel.advance() == [Self.id(1)])
+    }
+}
+
+@Suite struct `Basic credentials` {
+    private static func header(_ text: String) -> String { "Basic \(Base64.encode(text.utf8))" }
+
+    @Test(arguments: [("1a:secret", "1a", "secret"), ("1a:", "1a", ""), (":x", "", "x"), ("1a:b:c", "1a", "b:c")])
+    func `are split at the first colon`(_ text: String, _ user: String, _ password: String) throws {
+        let credentials = try BasicCredentials(authorization: Self.header(text))
+        #expect(credentials.user == user)
+        #expect(credentials.password == password)
+    }
+
+    @Test func `may name their scheme in any letter case`() throws {
+        #expect(try BasicCredentials(authorization: "BASIC  MWE6cw==").user == "1a")
+    }
+
+    @Test(arguments: [nil, ""])
+    func `are missing without a field`(_ header: String?) {
+        #expect(throws: Refusal(.missingCredentials)) { try BasicCredentials(authorization: header) }
+    }
+
+    @Test(arguments: ["Bearer abc", "Basic", "Basic !!!!", "Basic \(Base64.encode("nocolon".utf8))", "Basic //79Og=="])
+    func `are malformed when they cannot be read`(_ header: String) {
+        #expect(throws: Refusal(.malformedCredentials)) { try BasicCredentials(authorization: header) }
+    }
+}
+
+@Suite struct `An encoded frame` {
+    @Test func `is one text message over WebSocket`() {
+        let buffer = Transport.webSocket.encode(.pong, ref: .integer(3))
+        let text = #"{"op":"pong","ref":3}"#
+        #expect(Array(buffer.readableBytesView) == [0x81, UInt8(text.utf8.count)] + Array(text.utf8))
+    }
+
+    @Test func `is one event of an event stream`() {
+        #expect(String(buffer: Transport.events.encode(.ready(pending: 2))) == "event: ready\ndata: {\"op\":\"ready\",\"pending\":2}\n\n")
+        #expect(
+            String(buffer: Transport.events.encode(.withdraw(MessageID(17))))
+                == "event: withdraw\nid: 17\ndata: {\"op\":\"withdraw\",\"msg_id\":\"17\"}\n\n")
+    }
+
+    @Test func `of a push is made once per platform and transport`() throws {
+        let delivery = try Pushes().delivery(17)
+        var push = EncodedPush(delivery)
+        let first = push.buffer(for: .android, over: .webSocket)
+        let again = push.buffer(for: .android, over: .webSocket)
+        let storage: (ByteBuffer?) -> UnsafeRawPointer? = { $0?.withUnsafeReadableBytes(\.baseAddress) }
+        #expect(first != nil && storage(first) == storage(again))
+        let event = push.buffer(for: .android, over: .events).map { String(buffer: $0) } ?? ""
+        #expect(event.hasPrefix("event: push\nid: 17\ndata: {\"op\":\"push\",\"msg_id\":\"17\","))
+        let ios = push.buffer(for: .ios, over: .webSocket)
+        #expect(ios != nil)
+    }
+}
+
+@Suite struct `A directory of sessions` {
+    private static let device = DeviceKey(app: AppID(1), ordinal: 5)
+
+    private static func place(_ loop: Int, _ slot: UInt32 = 0) -> SessionDirectory.Place {
+        .init(loop: loop, session: SessionID(slot: slot, generation: 0))
+    }
+
+    @Test func `names the session that a newer one replaces`() {
+        let directory = SessionDirectory(presence: Presence())
+        #expect(directory.open(Self.device, at: Self.place(0)) == nil)
+        #expect(directory.open(Self.device, at: Self.place(1)) == Self.place(0))
+        #expect(directory.count == 1)
+    }
+
+    @Test func `keeps a device online until its newest session ends`() {
+        let presence = Presence()
+        let directory = SessionDirectory(presence: presence)
+        _ = directory.open(Self.device, at: Self.place(0, 1))
+        _ = directory.open(Self.device, at: Self.place(0, 2))
+        directory.close(Self.device, at: Self.place(0, 1))
+        #expect(presence.isOnline(Self.device))
+        directory.close(Self.device, at: Self.place(0, 2))
+        #expect(!presence.isOnline(Self.device))
+        #expect(directory.count == 0)
+    }
+
+    @Test func `leaves presence true to the last word when sessions race`() async {
+        let presence = Presence()
+        let directory = SessionDirectory(presence: presence)
+        await withTaskGroup(of: Void.self) { group in
+            for loop in 0..<4 {
+                group.addTask {
+                    for slot in 0..<500 as Range<UInt32> {
+                        _ = directory.open(Self.device, at: Self.place(loop, slot))
+                        directory.close(Self.device, at: Self.place(loop, slot))
+                    }
+                }
+            }
+        }
+        #expect(presence.isOnline(Self.device) == (directory.count == 1))
+        _ = directory.open(Self.device, at: Self.place(9))
+        #expect(presence.isOnline(Self.device))
+        directory.close(Self.device, at: Self.place(9))
+        #expect(!presence.isOnline(Self.device))
+    }
+}
