@@ -66,6 +66,7 @@ package struct APIResponder: HTTPResponder {
                 refusal.retryAfterSeconds = budget.resetSeconds
                 throw refusal
             }
+            guard app.isVIP || !endpoint.isVIPOnly else { throw Refusal(.vipOnly) }
             let body = try await self.body(of: request, endpoint, app)
             return .json(ByteBuffer(bytes: body), headers: headers)
         } catch {
@@ -98,6 +99,16 @@ extension Endpoint {
         switch self {
         case .push, .validate, .cid, .withdraw, .health: .push
         case .received, .receivedDetail, .messageStatus, .messages, .messagesDetail: .report
+        }
+    }
+}
+
+extension Endpoint {
+    /// Whether it answers apps with VIP rights only; every app has them unless its operator took them away.
+    fileprivate var isVIPOnly: Bool {
+        switch self {
+        case .messages, .messagesDetail: true
+        case .push, .validate, .cid, .withdraw, .received, .receivedDetail, .messageStatus, .health: false
         }
     }
 }

@@ -2,7 +2,9 @@
 ///
 /// - Shape: exactly 24 characters of `[0-9a-zA-Z]`; old clients refuse any other before sending.
 package struct AppKey: Hashable, Sendable {
+    /// Characters of every key and secret.
     package static let length = 24
+    /// As it goes over the wire.
     package let text: String
 
     /// - Returns: nil when the text has another shape.
@@ -22,7 +24,9 @@ package struct AppKey: Hashable, Sendable {
 /// - Shape: 1 to 64 characters of `[0-9A-Za-z_-]`; ours are 19 lower-case hex digits that start with `1`.
 /// - Source: contract, common value rules.
 package struct RegistrationID: Hashable, Sendable {
+    /// The longest that is legal.
     package static let sizeMaxBytes = 64
+    /// As it goes over the wire.
     package let text: String
 
     /// - Returns: nil when the text is malformed.
@@ -38,7 +42,9 @@ package struct RegistrationID: Hashable, Sendable {
 ///
 /// - Shape: 1 to 128 characters of `[0-9A-Za-z_-]`; ours are `{appKey}-{uuid}`.
 package struct CID: Hashable, Sendable {
+    /// The longest that is legal.
     package static let sizeMaxBytes = 128
+    /// As it goes over the wire.
     package let text: String
 
     /// - Returns: nil when the text is malformed.
@@ -55,8 +61,10 @@ package struct CID: Hashable, Sendable {
 /// Positive, below 2^53 when we make it (some clients carry it as a JSON number), growing in order of acceptance;
 /// any positive int64 when a caller names it.
 package struct MessageID: Hashable, Comparable, Sendable {
+    /// The id as a number; 0 where a caller asks for nobody's.
     package let number: Int64
 
+    /// Takes any number: only ``init(decimal:)`` checks.
     package init(_ number: Int64) { self.number = number }
 
     /// Reads 1 to 19 decimal digits.
@@ -69,8 +77,10 @@ package struct MessageID: Hashable, Comparable, Sendable {
         self.number = number
     }
 
+    /// Decimal digits, as it goes over the wire.
     package var text: String { String(self.number) }
 
+    /// The order of acceptance.
     package static func < (left: Self, right: Self) -> Bool { left.number < right.number }
 }
 
@@ -79,6 +89,7 @@ package struct MessageID: Hashable, Comparable, Sendable {
 /// - Shape and size: as ``Label/isLegal(_:)``; case matters.
 /// - Source: JPush Push API v3, "audience".
 package struct Tag: Hashable, Sendable {
+    /// As it goes over the wire.
     package let text: String
 
     /// - Returns: nil when the text is not a legal label.
@@ -95,6 +106,7 @@ package struct Tag: Hashable, Sendable {
 /// - Shape and size: as ``Label/isLegal(_:)``; case matters.
 /// - Source: JPush Push API v3, "audience".
 package struct Alias: Hashable, Sendable {
+    /// As it goes over the wire.
     package let text: String
 
     /// - Returns: nil when the text is not a legal label.
@@ -104,9 +116,29 @@ package struct Alias: Hashable, Sendable {
     }
 }
 
+// As texts some Han characters equal others (the compatibility ideographs); as labels they differ, here as in a store.
+extension Tag {
+    package static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    package func hash(into hasher: inout Hasher) { Label.hash(self.text, into: &hasher) }
+}
+
+extension Alias {
+    package static func == (left: Self, right: Self) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    package func hash(into hasher: inout Hasher) { Label.hash(self.text, into: &hasher) }
+}
+
 /// What tags and aliases share.
 package enum Label {
+    /// The longest that is legal, in bytes of UTF-8.
     package static let sizeMaxBytes = 40
+
+    fileprivate static func hash(_ text: String, into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+
 
     /// 1 to 40 bytes of UTF-8: letters, digits, `_`, Han characters and `@!#$&*+=.|￥`.
     package static func isLegal(_ text: String) -> Bool {
@@ -123,8 +155,10 @@ package enum Label {
 }
 
 extension UInt8 {
+    /// `[0-9]`.
     package var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 
+    /// `[0-9A-Za-z]`.
     package var isLetterOrDigit: Bool {
         self.isDigit || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self)
             || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self)

@@ -10,14 +10,14 @@ extension JSONValue {
     package var compactSize: Int { self.compact().count }
 
     /// The value as compact JSON, without the members and elements whose tape indices are listed.
-    func compact(omitting omitted: [Int]) -> [UInt8] {
+    func compact(omitting omitted: Set<Int>) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(self.text.count + 2)
         self.write(to: &bytes, omitting: omitted)
         return bytes
     }
 
-    private func write(to bytes: inout [UInt8], omitting omitted: [Int]) {
+    private func write(to bytes: inout [UInt8], omitting omitted: Set<Int>) {
         self.withWriter(to: &bytes, omitting: omitted) { $0.write(self.index) }
     }
 
@@ -34,7 +34,8 @@ extension JSONValue {
         }
     }
 
-    private func withWriter(to bytes: inout [UInt8], omitting omitted: [Int], _ write: (inout CompactWriter) -> Void) {
+    private func withWriter(to bytes: inout [UInt8], omitting omitted: Set<Int>, _ write: (inout CompactWriter) -> Void)
+    {
         self.document.bytes.withUnsafeBufferPointer { source in
             var writer = CompactWriter(document: self.document, source: source, omitted: omitted, written: bytes)
             // The writer must be the only owner, or its first append would copy.
@@ -49,7 +50,7 @@ extension JSONValue {
 private struct CompactWriter {
     let document: JSONDocument
     let source: UnsafeBufferPointer<UInt8>
-    let omitted: [Int]
+    let omitted: Set<Int>
     var written: [UInt8]
     /// What comes next and stands in the source as it is.
     var run = 0..<0

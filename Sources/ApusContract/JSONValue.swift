@@ -3,6 +3,7 @@
 /// Typed access is lenient where the contract is (README §7): see ``integer``, ``boolean`` and ``list``. A member whose
 /// value is null counts as absent, and of members with one name the last counts.
 package struct JSONValue: Sendable {
+    /// What JSON knows; `true` and `false` are one kind.
     package enum Kind: UInt8, Sendable {
         case object, array, string, number, boolean, null
     }
@@ -23,8 +24,10 @@ package struct JSONValue: Sendable {
         self.init(document: try JSONReader.read(bytes), index: 0)
     }
 
+    /// What the value is, before any lenient reading.
     package var kind: Kind { self.token.kind }
 
+    /// Whether this is null, which only an element of an array or a whole text can be.
     package var isNull: Bool { self.kind == .null }
 
     /// The text of a string, with its escapes undone; nil for every other kind.
@@ -114,6 +117,7 @@ extension JSONValue {
             self.end = array.document.next(array.index)
         }
 
+        /// The next element.
         package mutating func next() -> JSONValue? {
             guard self.index < self.end else { return nil }
             defer { self.index = self.document.next(self.index) }

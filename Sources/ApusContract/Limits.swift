@@ -70,6 +70,7 @@ package struct Limits: Sendable, Equatable {
     /// Values that differ from the standard, by name; never negative.
     package private(set) var given: [LimitName: Int]
 
+    /// Takes values by name, none of them negative.
     package init(_ given: [LimitName: Int] = [:]) { self.given = given }
 
     /// The value as it was configured: 0 means unlimited.
@@ -112,5 +113,6 @@ package struct Limits: Sendable, Equatable {
 
 /// Why a limit was not understood.
 package struct LimitError: Error, Equatable {
+    /// For the operator: what is wrong and what would be right.
     package let sentence: String
 }

@@ -2,6 +2,7 @@
 ///
 /// Source: contract, report §1.
 package struct MessageIDList: Sendable, Equatable {
+    /// Distinct ids of one report.
     package static let countMax = 100
 
     /// Distinct, in the order in which they were first named; never empty.

@@ -2,8 +2,10 @@
 ///
 /// Source: contract, report §4. Unknown keys are ignored, as everywhere outside the push family.
 package struct MessageStatusQuery: Sendable, Equatable {
+    /// Registration ids of one question, repeated ones included.
     package static let registrationIDsMax = 1000
 
+    /// The message that is asked about; 0 is nobody's.
     package let messageID: MessageID
     /// As they were sent, malformed ones too: each has its entry in the answer. Distinct, in the order in which they
     /// were first named; never empty.
@@ -30,11 +32,12 @@ package struct MessageStatusQuery: Sendable, Equatable {
         guard let list = names.list, (1...Self.registrationIDsMax).contains(list.count) else {
             throw names.bad("a list of 1 to \(Self.registrationIDsMax) registration ids")
         }
-        var seen: Set<String> = []
+        // By bytes: strings that only look alike are different ids.
+        var seen: Set<[UInt8]> = []
         var distinct: [String] = []
         for element in list {
             guard let text = element.string else { throw element.bad("a string") }
-            if seen.insert(text).inserted { distinct.append(text) }
+            if seen.insert(Array(text.utf8)).inserted { distinct.append(text) }
         }
         return distinct
     }

@@ -23,14 +23,19 @@ package enum Platform: UInt8, CaseIterable, Sendable, Hashable {
 
 /// A set of platforms, one bit each.
 package struct PlatformSet: OptionSet, Hashable, Sendable {
+    /// Bit n for the platform of raw value n.
     package let rawValue: UInt8
 
+    /// Takes the bits as they are stored.
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
+    /// The set of one.
     package init(_ platform: Platform) { self.rawValue = 1 << platform.rawValue }
 
+    /// Every platform that can be addressed.
     package static let all = PlatformSet(Platform.allCases.map(PlatformSet.init))
 
+    /// Whether the platform is a member.
     package func contains(_ platform: Platform) -> Bool { self.contains(PlatformSet(platform)) }
 
     /// The members, in the order of ``Platform/allCases``.

@@ -1,6 +1,8 @@
 extension PushContent {
-    /// Limits of the contract, push §1.12, in bytes of compact JSON.
+    /// Notification and message of a platform together, in bytes of compact JSON (contract, push §1.12); of iOS the
+    /// message alone. The contract names none for `web`, which is ours: it shares this one.
     package static let sizeMaxBytes = 4000
+    /// The notification object of iOS, braces included.
     package static let iosNotificationMaxBytes = 2000
 
     /// Decides what each targeted platform gets, from a request that ``Shape/push`` has accepted.

@@ -37,7 +37,7 @@ extension PushRequest {
         self.options = PushOptions(checked: root["options"])
         try PushOptions.checkActivePush(root, self.content)
         self.cid = root["cid"]?.string.flatMap(CID.init)
-        self.kept = root.compact(omitting: Self.ignored(in: root, retired: named.retired))
+        self.kept = root.compact(omitting: Set(Self.ignored(in: root, retired: named.retired)))
     }
 
     /// What is accepted, means nothing and is not kept, by tape index.

@@ -5,9 +5,13 @@
 package struct PushRequest: Sendable, Equatable {
     /// Never empty.
     package let platforms: PlatformSet
+    /// Who is meant; always among ``platforms``.
     package let audience: Audience
+    /// What is said.
     package let content: PushContent
+    /// How it is delivered.
     package let options: PushOptions
+    /// The idempotency id, where the caller sent one.
     package let cid: CID?
     /// The whole request as compact JSON (UTF-8, no spaces, nulls and retired keys dropped, last duplicate kept):
     /// what is stored with the message, and what decodes again to an equal request.
@@ -21,6 +25,7 @@ package enum Audience: Sendable, Equatable {
     /// At least one kind is present.
     case matching(Kinds)
 
+    /// The kinds of an audience, as lists in the order in which they were sent.
     package struct Kinds: Sendable, Equatable {
         /// Union, at most 20.
         package var tag: [Tag] = []
@@ -41,6 +46,7 @@ package enum Audience: Sendable, Equatable {
         /// Id of an uploaded list; stands alone, and only where the endpoint takes one.
         package var fileID: String?
 
+        /// No kind at all: to be filled.
         package init() {}
     }
 }
@@ -55,6 +61,7 @@ package struct PushContent: Sendable, Equatable {
     /// Whether this is a live activity, which only a vendor channel carries.
     package let isLiveActivity: Bool
 
+    /// Takes what each platform gets, as compact JSON objects.
     package init(notifications: [Platform: [UInt8]], message: [UInt8]?, isLiveActivity: Bool) {
         self.notifications = notifications
         self.message = message
@@ -70,7 +77,9 @@ package struct PushContent: Sendable, Equatable {
 
 /// The options that the own channel obeys.
 package struct PushOptions: Sendable, Equatable {
+    /// A day, where the caller says nothing.
     package static let timeToLiveSecondsStandard = 86_400
+    /// Ten days; an app may have a lower ceiling.
     package static let timeToLiveSecondsMax = 864_000
 
     /// −2147483648…4294967295; 0 means none.
@@ -86,5 +95,6 @@ package struct PushOptions: Sendable, Equatable {
     /// Name of a push plan, kept for statistics.
     package var businessOperationCode: String?
 
+    /// What holds where the caller sets nothing.
     package init() {}
 }

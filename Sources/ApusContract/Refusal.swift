@@ -12,6 +12,7 @@ package enum Family: CaseIterable, Sendable {
 ///
 /// Its row decides the status, the business code and the advice; see `Refusal.Kind.row(for:)`.
 package struct Refusal: Error, Equatable, Sendable {
+    /// The row of the table.
     package let kind: Kind
     /// What was wrong with *this* request (a JSON path, a limit, a count), never a secret or a payload.
     /// Replaces the row's general sentence.
@@ -21,11 +22,13 @@ package struct Refusal: Error, Equatable, Sendable {
     /// Seconds for `Retry-After`, where this refusal knows better than its row.
     package var retryAfterSeconds: Int?
 
+    /// Refuses with a row and what is to be said in place of its sentence.
     package init(_ kind: Kind, _ detail: String? = nil) {
         self.kind = kind
         self.detail = detail
     }
 
+    /// Why: one row of the table each.
     package enum Kind: CaseIterable, Sendable {
         // 400
         case missingValue, badValue, unsupportedKey, tooLarge
@@ -57,9 +60,13 @@ package struct Refusal: Error, Equatable, Sendable {
 
     /// One row of the table of refusals.
     package struct Row: Sendable, Equatable {
+        /// The HTTP status, the same in every family but for unknown keys and rights.
         package let status: StatusCode
+        /// The business code, unique within its family.
         package let code: Int
+        /// The general sentence; never empty.
         package let message: String
+        /// What the caller is advised.
         package let retry: Retry
     }
 

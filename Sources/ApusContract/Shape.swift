@@ -49,16 +49,18 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
         }
         // Tape index of the value in each row; 0, where the whole text stands, for none.
         var found = InlineArray<32, Int>(repeating: 0)
+        var hasUnknown = false
         let document = value.document
         var (name, end) = (value.index + 1, Int(value.token.next))
         while name < end {
             if let row = self.row(of: name, in: document) {
                 found[row] = name + 1
-            } else if !self.passesUnknown {
-                try Self.refuseUnknown(name, in: value)
+            } else {
+                hasUnknown = true
             }
             name = document.next(name + 1)
         }
+        if hasUnknown, !self.passesUnknown { try self.refuseUnknown(in: value) }
         for row in self.rows.indices {
             if found[row] != 0, document.tape[found[row]].kind != .null {
                 try self.rows[row].rule.check(JSONValue(document: document, index: found[row]))
@@ -79,10 +81,10 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
         return nil
     }
 
-    /// Refuses an unknown member, unless it comes to nothing because its last value is null.
-    private static func refuseUnknown(_ name: Int, in object: JSONValue) throws(Refusal) {
-        for index in JSONMemberIndices(object.document, object: object.index)
-        where object.document.isSameString(index, name) {
+    /// Refuses the first unknown member that does not come to nothing because its last value is null.
+    private func refuseUnknown(in object: JSONValue) throws(Refusal) {
+        for name in JSONMemberIndices(object.document, object: object.index)
+        where self.row(of: name, in: object.document) == nil {
             let key = JSONValue(document: object.document, index: name).quotable
             let path = object.path
             throw Refusal(.unsupportedKey, "The key '\(key)'\(path.isEmpty ? "" : " of \(path)") is not supported")

@@ -5,6 +5,7 @@ package struct DayUTC8: Hashable, Comparable, Sendable {
     /// Days since 1970-01-01.
     package let number: Int
 
+    /// Takes days since 1970-01-01.
     package init(number: Int) { self.number = number }
 
     /// The day that holds an instant.
@@ -39,6 +40,7 @@ package struct DayUTC8: Hashable, Comparable, Sendable {
         return "\(year.padded(to: 4))-\(month.padded(to: 2))-\(day.padded(to: 2))"
     }
 
+    /// The calendar's year, month (1 to 12) and day (1 to 31).
     package var fields: (year: Int, month: Int, day: Int) {
         let shifted = self.number + Self.epoch
         let era = shifted.flooredDivision(by: 146_097)
@@ -61,6 +63,7 @@ package struct DayUTC8: Hashable, Comparable, Sendable {
         return fromMonday - fromMonday.flooredDivision(by: 7) * 7 + 1
     }
 
+    /// The order of time.
     package static func < (left: Self, right: Self) -> Bool { left.number < right.number }
 
     /// How many days a month has; `month` is 1 to 12.
@@ -82,6 +85,7 @@ package struct TimeUTC8: Hashable, Comparable, Sendable {
     /// How far UTC+8 is ahead.
     package static let offsetMilliseconds: Int64 = 8 * 3_600_000
 
+    /// The day of the second.
     package let day: DayUTC8
     /// 0…86399.
     package let secondOfDay: Int
@@ -115,8 +119,10 @@ package struct TimeUTC8: Hashable, Comparable, Sendable {
         return "\(self.day.text) \(hour.padded(to: 2)):\(minute.padded(to: 2)):\(second.padded(to: 2))"
     }
 
+    /// The instant at which the second begins.
     package var epochMilliseconds: Int64 { self.day.startMilliseconds + Int64(self.secondOfDay) * 1000 }
 
+    /// The order of time.
     package static func < (left: Self, right: Self) -> Bool {
         (left.day, left.secondOfDay) < (right.day, right.secondOfDay)
     }

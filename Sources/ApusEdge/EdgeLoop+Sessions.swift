@@ -43,8 +43,8 @@ extension EdgeLoop {
             connection.isEnding = true
             self.leave(connection)
             connection.write(WebSocketEncoder.close(code))
-            connection.flush()
         }
+        connection.flush()
         connection.cut()
     }
 

@@ -124,10 +124,15 @@ final class EdgeLoop {
         switch connection.outlet {
         case .webSocket(let handler):
             connection.write(WebSocketEncoder.close(reason.code, reason.sentence))
-            self.noteDirty(connection)
             self.look(at: connection, in: self.settings.closeTimeout)
-            // Its close frame must be heard even when an answer was being waited for.
-            handler.resume()
+            if reason.isUnreadable {
+                // Its close frame will not be understood: only the end of its bytes tells that it has left.
+                handler.closeOutput()
+            } else {
+                self.noteDirty(connection)
+                // Its close frame must be heard even when an answer was being waited for.
+                handler.resume()
+            }
         case .events:
             connection.flush()
             connection.cut()

@@ -76,9 +76,9 @@ package struct Session: Sendable {
         }
     }
 
-    /// Takes a stream that cannot be read any further.
+    /// Takes a stream that cannot be read any further. What still comes of it tells nothing, not even a close frame.
     package mutating func failed(_ fault: WebSocketFault) -> Action {
-        guard self.state != .ended else { return .finish(code: nil) }
+        guard self.state != .ended else { return .nothing }
         switch fault {
         case .framing: return self.end(.framing)
         case .notUTF8: return self.end(.notUTF8)

@@ -106,5 +106,11 @@ extension SessionHandler {
 
     func flush() { self.context?.flush() }
 
+    /// Ends our half of the connection behind what was written.
+    func closeOutput() {
+        self.context?.flush()
+        self.context?.close(mode: .output, promise: nil)
+    }
+
     func cut() { self.context?.close(promise: nil) }
 }

@@ -20,7 +20,8 @@ enum Apps {
     static func create(_ app: App, in db: Database) throws -> App {
         let inserted = try db.run(
             """
-            INSERT INTO apps (key, name, secret_salt, secret_digest, created_at, is_blocked, is_vip, allowed_sources, limits)
+            INSERT INTO apps (key, name, secret_salt, secret_digest, created_at, is_blocked, is_vip,
+                allowed_sources, limits)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
             """,
             app.key.text, app.name, DatabaseValue.blob(app.secret.salt), DatabaseValue.blob(app.secret.digest),
@@ -64,12 +65,10 @@ enum Apps {
         var removed = 0
         for message in messages { removed += try Messages.remove(message, in: db) }
         for (table, key) in [
-            ("inbox", "app, ordinal, message"), ("cids", "app, cid"), ("active_hours", "app, hour"),
-            ("devices", "app, ordinal"),
+            ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
         ] where removed < limit {
-            removed += try db.run(
-                "DELETE FROM \(table) WHERE (\(key)) IN (SELECT \(key) FROM \(table) WHERE app = ? LIMIT ?)", app, limit
-            )
+            let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
+            removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)
         }
         if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
         return removed

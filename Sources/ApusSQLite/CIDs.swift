@@ -28,8 +28,14 @@ enum CIDs {
 
     /// - Returns: how many rows went.
     static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> Int {
-        try db.run(
-            "DELETE FROM cids WHERE (app, cid) IN (SELECT app, cid FROM cids WHERE expires_at <= ? LIMIT ?)",
-            now.milliseconds, limit)
+        // One by one: over a list of pairs, the planner walks through every cid of an app.
+        let expired = try db.all(
+            "SELECT app, cid FROM cids WHERE expires_at <= ? LIMIT ?", now.milliseconds, limit
+        ) { row in
+            let cells = Cells(row, of: "cids", keyWidth: 2)
+            return (app: try cells.integer(0), cid: try cells.text(1))
+        }
+        for (app, cid) in expired { try db.run("DELETE FROM cids WHERE app = ? AND cid = ?", app, cid) }
+        return expired.count
     }
 }

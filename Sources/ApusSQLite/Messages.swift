@@ -133,7 +133,8 @@ extension Messages {
     static func wide(of app: AppID, at now: Timestamp, in db: Database) throws -> [Message] {
         try db.all(
             """
-            SELECT \(Self.columns) FROM messages m WHERE m.app = ? AND m.waits = 2 AND m.expires_at > ? ORDER BY m.id
+            SELECT \(Self.columns) FROM messages m INDEXED BY messages_wide
+            WHERE m.app = ? AND m.waits = 2 AND m.expires_at > ? ORDER BY m.id
             """,
             app.number, now.milliseconds
         ) { try Self.message($0) }

@@ -61,6 +61,14 @@ package enum CloseReason: Sendable, CaseIterable {
         }
     }
 
+    /// Whether the device's bytes have become unreadable, its answer to the close frame among them.
+    package var isUnreadable: Bool {
+        switch self {
+        case .framing, .notUTF8, .tooLong: true
+        case .draining, .idle, .overload, .refused, .silent, .notUnderstood, .replaced, .deleted, .tooManyFrames: false
+        }
+    }
+
     /// What a device does best after it.
     package var reconnect: Reconnect {
         switch self {

@@ -35,8 +35,9 @@ package struct WebSocketDecoder: Sendable {
         self.maxBytes = maxBytes
     }
 
-    /// Takes what arrived.
+    /// Takes what arrived; after the end, nothing.
     package mutating func feed(_ bytes: ByteBuffer) {
+        guard case .open = self.end else { return }
         if self.input.readableBytes == 0 {
             self.input = bytes
             self.ownsInput = false

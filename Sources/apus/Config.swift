@@ -12,6 +12,7 @@ struct Config: AsyncParsableCommand {
     func run() async throws {
         let resolved = try self.options.resolved()
         let settings = try Settings(resolved)
+        for name in resolved.unknownVariables { Terminal.warn("warning: \(name) looks like a setting and is none") }
         let rows = SettingName.allCases.map { name in
             (name, resolved[name].map(ResolvedSettings.hidingPassword).joined(separator: " "), resolved.sources[name])
         }

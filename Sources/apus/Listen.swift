@@ -89,9 +89,9 @@ struct Listen: AsyncParsableCommand {
         let notification = push["notification"]
         let alert = notification?["alert"]
         let said =
-            alert?.string ?? alert.map { String(decoding: $0.compact(), as: UTF8.self) }
+            alert?.string ?? alert?["body"]?.string ?? alert.map { String(decoding: $0.compact(), as: UTF8.self) }
             ?? push["message"]?["msg_content"]?.string ?? ""
-        let title = notification?["title"]?.string ?? push["message"]?["title"]?.string
+        let title = notification?["title"]?.string ?? alert?["title"]?.string ?? push["message"]?["title"]?.string
         return "push \(push["msg_id"]?.string ?? "?")  \(title.map { "\($0): " } ?? "")\(said)"
     }
 }

@@ -78,6 +78,11 @@ struct Push: AsyncParsableCommand {
                     text.appendJSON(string: alert)
                     text.append(UInt8(ascii: "}"))
                 }
+                text.append(json: #","ios":{"alert":{"title":"#)
+                text.appendJSON(string: title)
+                text.append(json: #","body":"#)
+                text.appendJSON(string: alert)
+                text.append(json: "}}")
             }
             text.append(UInt8(ascii: "}"))
         }

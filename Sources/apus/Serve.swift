@@ -32,7 +32,7 @@ struct Serve: AsyncParsableCommand {
         if self.json { Terminal.print(node.readyLine) }
         _ = await signals.next()
         let second = Task {
-            _ = await signals.next()
+            guard await signals.next() != nil, !Task.isCancelled else { return }
             logger.warning("a second signal: ending at once")
             Exit.now(status: 1)
         }

@@ -229,3 +229,24 @@ func refusal(
             1003)
     }
 }
+
+@Suite struct `A hostile push` {
+    // A comparison of each with each would take minutes at this size.
+    private static let many = 20_000
+
+    @Test func `pays for its size alone with members that come to nothing`() throws {
+        let nulls = (0..<Self.many).map { "\"k\($0)\":null" }.joined(separator: ",")
+        #expect(throws: Never.self) { try decode(Place.android.body(nulls)) }
+        let undone = (0..<Self.many / 2).map { "\"k\($0)\":1,\"k\($0)\":null" }.joined(separator: ",")
+        #expect(throws: Never.self) { try decode(Place.android.body(undone)) }
+        let doubled = (0..<Self.many).map { _ in #""title":"t""# }.joined(separator: ",")
+        #expect(throws: Never.self) { try decode(Place.android.body(doubled)) }
+        refusal(Place.android.body("\(undone),\"k0\":2"), 1009)
+    }
+
+    @Test func `pays for its size alone with retired platforms`() throws {
+        let names = (0..<Self.many).map { _ in #""winphone""# }.joined(separator: ",")
+        let push = try decode(#"{"platform":["ios",\#(names)],"audience":"all","notification":{"alert":"x"}}"#)
+        #expect(push.kept == Array(#"{"platform":["ios"],"audience":"all","notification":{"alert":"x"}}"#.utf8))
+    }
+}

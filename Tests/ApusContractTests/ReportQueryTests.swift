@@ -44,9 +44,12 @@ import Testing
 
     @Test func `reads ids as sent, distinct, malformed ones too`() throws {
         let query = try self.read(
-            #"{"msg_id":17,"registration_ids":["a","b c","a",""],"date":"2014-09-17","unknown":[1]}"#)
+            #"{"msg_id":17,"registration_ids":["a","b c","a","","\u00e9","e\u0301"],"date":"2014-09-17","unknown":[1]}"#
+        )
         #expect(query.messageID == MessageID(17))
-        #expect(query.registrationIDs == ["a", "b c", ""])
+        #expect(
+            query.registrationIDs.map { Array($0.utf8) }
+                == ["a", "b c", "", "\u{E9}", "e\u{301}"].map { Array($0.utf8) })
         #expect(query.day?.text == "2014-09-17")
     }
 

@@ -208,7 +208,7 @@ import Testing
     func `ends when the stream cannot be read`(_ fault: WebSocketFault, _ reason: CloseReason) {
         var session = Self.open()
         #expect(session.failed(fault) == .close(reason))
-        #expect(session.failed(fault) == .finish(code: nil))
+        #expect(session.failed(fault) == .nothing)
     }
 }
 

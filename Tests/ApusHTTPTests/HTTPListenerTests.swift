@@ -19,6 +19,7 @@ import Testing
         try await client.send(self.last)
         #expect(WireAnswer.all(in: await client.untilClosed())?.map(\.status) == [200, 200])
         #expect(server.responder.asked.first?.peer?.ipAddress == "127.0.0.1")
+        await client.close()
         await server.shutDown()
     }
 
@@ -33,6 +34,7 @@ import Testing
         try await client.closeOutput()
         answer.fire()
         #expect(WireAnswer.all(in: await client.untilClosed())?.map(\.status) == [200, 200])
+        await client.close()
         await server.shutDown()
     }
 
@@ -63,6 +65,7 @@ import Testing
         let answer = try #require(WireAnswer.all(in: await client.untilClosed())?.first)
         #expect(answer.status == 400)
         #expect(answer.body.contains("1005"))
+        await client.close()
         await server.shutDown()
     }
 

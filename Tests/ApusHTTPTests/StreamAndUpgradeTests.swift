@@ -112,8 +112,8 @@ import Testing
                 == "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n[early]")
         try await connection.send("later")
         #expect(try await connection.written() == "[later]")
-        #expect(throws: (any Error).self) {
-            try connection.channel.pipeline.syncOperations.handler(type: HTTP1Connection.self)
+        await #expect(throws: (any Error).self) {
+            _ = try await connection.channel.pipeline.containsHandler(type: HTTP1Connection.self).get()
         }
     }
 

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct `The JSON of a cell` {
     private static let texts = [
-        "", "a", "\"", "\\", "\u{0}", "\u{1F}\u{7F}", "\n\r\t", "世界", "\u{1F600}", "\u{2028}", "{}", "[]", "a\"b\\\"c",
+        "", "a", "\"", "\\", "\u{0}", "\u{1F}\u{7F}", "\n\r\t", "世界", "\u{1F600}", "\u{2028}", "{}", "[]",
+        "a\"b\\\"c",
     ]
 
     @Test func `gives back lists and maps of any text, as another reader does`() throws {

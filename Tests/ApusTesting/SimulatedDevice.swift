@@ -149,9 +149,8 @@ extension SimulatedDevice {
     ///
     /// - Returns: its code.
     package mutating func receiveClose() async throws -> UInt16? {
-        guard case .close(let code) = try await self.receive() else {
-            throw Unexpected(description: "something before the close frame")
-        }
+        let received = try await self.receive()
+        guard case .close(let code) = received else { throw Unexpected(description: "\(received), not the close frame") }
         try await self.send(.close, code.map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] } ?? [])
         guard let bytes = try? await self.inbound.next() else { return code }
         throw Unexpected(description: "\(bytes.readableBytes) bytes behind the close frame")

@@ -64,7 +64,7 @@ def succeed(*arguments):
 
 
 def eventually(check, within, what):
-    """Asks again and again until `check` returns something true, and returns that.
+    """Asks again and again until `check` returns something, neither None nor False, and returns that.
 
     A check may raise AssertionError or a transport error to say "not yet"; the last one is shown when time is up.
     """
@@ -73,7 +73,8 @@ def eventually(check, within, what):
         reason = None
         try:
             answer = check()
-            if answer:
+            # Not the truth of the answer itself: a response with a status of 400 and more counts as false.
+            if answer is not None and answer is not False:
                 return answer
         except (AssertionError, requests.RequestException) as error:
             reason = error

@@ -1,0 +1,103 @@
+import ApusCore
+import GRDB
+import Testing
+
+@testable import ApusSQLite
+
+@Suite struct `Every statement of a store` {
+    private struct Step: Sendable {
+        let sql: String
+        let detail: String
+    }
+
+    @Test func `finds its rows through a key or an index`() async throws {
+        let steps = try await self.steps()
+        #expect(Set(steps.map(\.sql)).count >= 35)
+        // Apps are few, and read as a whole.
+        let whole: Set = ["SCAN apps", "SCAN departed_apps", "SCAN CONSTANT ROW"]
+        for step in steps where step.detail.hasPrefix("SCAN") && !whole.contains(step.detail) {
+            Issue.record("\(step.detail): \(step.sql)")
+        }
+        // Of a key of several columns the app alone is a walk through all that the app has: only what stops after some
+        // rows may do that, and only once.
+        for (sql, steps) in Dictionary(grouping: steps, by: \.sql) where !sql.contains("messages_wide") {
+            let walks = steps.count { $0.detail.hasSuffix("(app=?)") }
+            #expect(walks <= (sql.contains("LIMIT") ? 1 : 0), "\(sql)")
+        }
+    }
+
+    @Test func `looks for wide messages where there are no others`() async throws {
+        let wide = try await self.steps().filter { $0.sql.contains("waits = 2 AND") }
+        #expect(wide.map(\.detail) == ["SEARCH m USING INDEX messages_wide (app=?)"])
+    }
+
+    /// Runs everything that the store can do, and asks SQLite how it did each statement.
+    private func steps() async throws -> [Step] {
+        let fixture = try await Fixture()
+        let (app, now) = (fixture.app, Fixture.now)
+        try await fixture.keep(.register(try Sample.device(1, of: app)))
+        let messages = (1...3).map { fixture.message($0, lives: 1, overrides: $0 - 1) }
+        let device = try Sample.device(2, of: app)
+        let record = CIDRecord(
+            cid: try Sample.cid("c"), answer: PushAnswer(messageID: MessageID(1), sendno: 0), expiresAt: now)
+        return try await fixture.store.write { db in
+            var statements: [String] = []
+            db.trace { event in
+                if case .statement(let statement) = event { statements.append(statement.expandedSQL) }
+            }
+            try Self.write(messages, device, record, in: db)
+            try Self.read(app, record.cid, in: db)
+            try Self.remove(app, in: db)
+            db.trace(options: [])
+            return try Set(statements).flatMap { sql in
+                try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN \(sql)").map { row in
+                    Step(sql: sql, detail: try row.decode(String.self, forColumn: "detail"))
+                }
+            }
+        }
+    }
+
+    private static func write(
+        _ messages: [Message], _ device: Device, _ record: CIDRecord, in db: Database
+    ) throws {
+        let (app, now) = (device.app, Fixture.now)
+        for message in messages { _ = try Messages.keep(message, cid: record, in: db) }
+        _ = try Messages.keep(messages[0], cid: nil, in: db)
+        try Messages.withdraw(messages[1].id, in: db)
+        let receipts = (0..<Receipts.pileMax).map { number in
+            Receipt(message: messages[2].id, kind: .received, ordinals: Ordinals([UInt32(number)]))
+        }
+        try Receipts.merge(receipts, at: now, in: db)
+        _ = try Devices.register(device, in: db)
+        var change = DeviceChange()
+        change.mobile = "1"
+        _ = try Devices.change(change, of: device.ordinal, in: app, in: db)
+        try Devices.seen(Ordinals([1]), of: app, at: now, in: db)
+        try ActiveHours.record(Ordinals([1]), of: app, at: now, in: db)
+    }
+
+    private static func read(_ app: AppID, _ cid: CID, in db: Database) throws {
+        let now = Fixture.now
+        _ = try Devices.devices(of: app, from: 0, limit: 9, in: db)
+        _ = try ActiveHours.ordinals(of: app, from: now, until: now, in: db)
+        _ = try Messages.message(MessageID(1), in: db)
+        _ = try Messages.wide(of: app, at: now, in: db)
+        _ = try Messages.inbox(of: 1, of: app, after: MessageID(0), at: now, limit: 9, in: db)
+        _ = try Messages.waiting(of: 1, of: app, at: now, in: db)
+        _ = try Messages.accepted(of: app, since: now, in: db)
+        _ = try Receipts.receipts(of: MessageID(3), in: db)
+        _ = try CIDs.answer(to: cid, of: app, at: now, in: db)
+        _ = try CIDs.isTaken(cid, of: app, at: now, in: db)
+    }
+
+    private static func remove(_ app: AppID, in db: Database) throws {
+        let later = Fixture.now.adding(seconds: 1_000_000_000)
+        _ = try Messages.expire(at: later, limit: 1, in: db)
+        _ = try Messages.retire(from: .start, cutoff: later, limit: 1, in: db)
+        _ = try CIDs.expire(at: later, limit: 1, in: db)
+        _ = try ActiveHours.expire(at: later, limit: 1, in: db)
+        _ = try Apps.update(try #require(try Apps.all(in: db).first), in: db)
+        _ = try Apps.depart(app, in: db)
+        while try Apps.removeRemains(limit: 9, in: db) != nil {}
+    }
+}
