@@ -72,7 +72,9 @@ let package = Package(
         tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
         tests("ApusEdgeTests", ["ApusEdge", "ApusCore", "ApusTesting", "ApusWire", nioCore, nioPosix]),
-        tests("ConformanceTests", ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", logging]),
+        tests(
+            "ConformanceTests",
+            ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging, nioCore]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]
 )

@@ -54,6 +54,7 @@ enum Endpoint: Equatable, Sendable {
     static func family(_ segments: [String]) -> Family {
         switch segments.first {
         case "v1": .admin
+        case "healthz": .node
         case "v3":
             switch segments.dropFirst().first {
             case "received", "status", "messages", "users", "report", "group": .report

@@ -25,7 +25,7 @@ extension Refusal.Kind {
         case .unknownKey:
             switch family {
             case .push, .device: .bad(family, 1008, 3001, 7008, 8101, 4004, family.keyUnknown)
-            case .report, .schedule, .admin: .unauthorized(family, 1008, 3001, 7008, 8101, 4004, family.keyUnknown)
+            case .report, .schedule, .admin, .node: .unauthorized(family, 1008, 3001, 7008, 8101, 4004, family.keyUnknown)
             }
 
         case .blacklisted: .every(.forbidden, 2003, "The appKey is in black list.")
@@ -35,7 +35,7 @@ extension Refusal.Kind {
         case .groupFileNotPermitted: .forbidden(family, 1105, 2003, 2006, 2007, 2007, "No permission")
         case .notPermitted:
             switch family {
-            case .push, .report, .device, .schedule:
+            case .push, .report, .device, .schedule, .node:
                 .forbidden(family, 2007, 2003, 2006, 2007, 4007, "No permission")
             case .admin: .unauthorized(family, 2007, 2003, 2006, 2007, 4007, "No permission")
             }
@@ -77,6 +77,7 @@ extension Refusal.Row {
             case .device: device
             case .schedule: schedule
             case .admin: admin
+            case .node: status.rawValue
             }
         return .init(status: status, code: code, message: message, retry: retry)
     }
@@ -109,7 +110,7 @@ extension Family {
     /// The vendor's sentence for an id that nobody knows, where it is known.
     fileprivate var objectUnknown: String {
         switch self {
-        case .push, .report, .device, .admin: "The msg_id does not exist"
+        case .push, .report, .device, .admin, .node: "The msg_id does not exist"
         case .schedule: "Request schedule operation doesn't exist"
         }
     }
@@ -118,7 +119,7 @@ extension Family {
     fileprivate var keyUnknown: String {
         switch self {
         case .push, .device: "app_key does not exist"
-        case .report, .schedule: self.credentialsRefused
+        case .report, .schedule, .node: self.credentialsRefused
         case .admin: "Authentication failed: dev_key does not exist"
         }
     }
@@ -126,7 +127,7 @@ extension Family {
     /// The vendor's sentence for credentials that cannot be read.
     fileprivate var credentialsMalformed: String {
         switch self {
-        case .push, .report, .device, .schedule: self.credentialsRefused
+        case .push, .report, .device, .schedule, .node: self.credentialsRefused
         case .admin: self.credentialsMissing
         }
     }
@@ -134,7 +135,7 @@ extension Family {
     /// The vendor's sentence for a request without credentials.
     fileprivate var credentialsMissing: String {
         switch self {
-        case .push: "Authen failed"
+        case .push, .node: "Authen failed"
         case .report: "Basic authentication failed"
         case .device: "Authorization is empty"
         case .schedule: "Basic authentication failed."
@@ -145,7 +146,7 @@ extension Family {
     /// The vendor's sentence for credentials that do not hold.
     fileprivate var credentialsRefused: String {
         switch self {
-        case .push: "Authen failed"
+        case .push, .node: "Authen failed"
         case .report: "Basic authentication failed"
         case .device: "Authentication failed"
         case .schedule: "Basic authentication failed."
@@ -156,7 +157,7 @@ extension Family {
     /// The vendor's sentence for a fault of the server, where it is known.
     fileprivate var internalFault: String {
         switch self {
-        case .push, .device: "Internal error"
+        case .push, .device, .node: "Internal error"
         case .report, .admin: "System error"
         case .schedule: "Server internal error."
         }
@@ -165,7 +166,7 @@ extension Family {
     /// The vendor's sentence for a back end that is late, where it is known.
     fileprivate var backendSlow: String {
         switch self {
-        case .push, .report, .admin: "Internal timeout, retry later"
+        case .push, .report, .admin, .node: "Internal timeout, retry later"
         case .device: "System busy, please retry later"
         case .schedule: "Execute action timeout, please try later again"
         }

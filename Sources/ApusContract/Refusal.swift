@@ -6,6 +6,8 @@ package enum Family: CaseIterable, Sendable {
     case device
     case schedule
     case admin
+    /// What belongs to no API, as `/healthz`: its business codes are the numbers of the status codes.
+    case node
 }
 
 /// A refusal the caller sees.

@@ -42,6 +42,12 @@ extension Shape {
         "show_begin_time": .time,
         "show_end_time": .time,
         "display_foreground": .number([0, 1]),
+        // Not in the vendor's tables, which have the short texts inside extras; the official Python client sends them.
+        "custom_buttons": .free,
+        "mipns_content_forshort": .string,
+        "oppns_content_forshort": .string,
+        "vpns_content_forshort": .string,
+        "mzpns_content_forshort": .string,
     ]
 
     static let intent: Shape = ["url": .required(.string)]

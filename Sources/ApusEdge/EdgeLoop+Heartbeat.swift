@@ -51,8 +51,6 @@ extension EdgeLoop {
 
     private var halfIdleTicks: UInt32 { max(1, self.settings.ticks(self.settings.idleTimeout) / 2) }
 
-    // MARK: Draining
-
     /// Sends every device away, once the receipts that are under way are durable and answered.
     ///
     /// - Parameter emptied: kept when the last connection is gone and nothing is under way.
@@ -69,7 +67,9 @@ extension EdgeLoop {
 
     /// Keeps the promise of ``drain(_:)`` once there is nothing left to wait for.
     func noteIfEmptied() {
-        guard let emptied = self.emptied, self.slots.count == 0, !self.isRecording, self.receipts.isEmpty else { return }
+        guard let emptied = self.emptied, self.slots.count == 0, !self.isRecording, self.receipts.isEmpty else {
+            return
+        }
         self.emptied = nil
         emptied.succeed()
     }

@@ -7,7 +7,8 @@ extension EdgeLoop {
     /// The device gave a sign of life.
     func received(_ event: WebSocketEvent, on connection: Connection) {
         connection.heardAt = self.wheel.now
-        self.perform(connection.session.received(event, at: self.services.clocks.monotonicNanoseconds()), on: connection)
+        self.perform(
+            connection.session.received(event, at: self.services.clocks.monotonicNanoseconds()), on: connection)
     }
 
     /// The device's bytes cannot be read any further.
@@ -47,8 +48,6 @@ extension EdgeLoop {
         connection.flush()
         connection.cut()
     }
-
-    // MARK: First frames
 
     private func register(_ registration: ClientFrame.Registration, _ ref: FrameRef?, _ connection: Connection) {
         let services = self.services
@@ -91,8 +90,6 @@ extension EdgeLoop {
             }
         }
     }
-
-    // MARK: Changes
 
     private func change(_ change: DeviceChange, _ ref: FrameRef?, _ connection: Connection) {
         guard let device = connection.device else { return }

@@ -135,7 +135,7 @@ extension Session {
         return self.state == .open ? self.receivedInside(frame) : self.receivedFirst(frame)
     }
 
-    /// Before the session is live, only what makes it so counts. A `ping` may come first and does not stand for it.
+    /// Before the session is live, only what makes it so counts.
     private mutating func receivedFirst(_ frame: ClientFrame) -> Action {
         switch frame.request {
         case .register(let registration):
@@ -144,8 +144,7 @@ extension Session {
         case .login(let login):
             self.state = .entering
             return .login(login, ref: frame.ref)
-        case .ping: return .answer(.pong, ref: frame.ref)
-        case .acknowledge, .click, .display, .tags, .alias, .mobile, .tokens, .active:
+        case .acknowledge, .click, .display, .tags, .alias, .mobile, .tokens, .active, .ping:
             let refusal = Refusal(.missingCredentials, "The first frame must be register or login")
             return self.refused(refusal, ref: frame.ref)
         }

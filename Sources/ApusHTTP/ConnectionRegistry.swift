@@ -9,7 +9,7 @@ final class ConnectionRegistry: Sendable {
         var channels: [ObjectIdentifier: any Channel] = [:]
         var isDraining = false
         /// Who waits for the last connection to close.
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state = Mutex(State())
@@ -33,7 +33,8 @@ final class ConnectionRegistry: Sendable {
         return isAdmitted
     }
 
-    /// Enters the channel of a streaming answer inside an admitted connection, so that it too is told when the listener shuts down.
+    /// Enters the channel of a streaming answer inside an admitted connection, so that it too is told when the listener
+    /// shuts down.
     ///
     /// - Returns: false when that has begun already.
     func follow(_ channel: any Channel) -> Bool {
@@ -48,13 +49,13 @@ final class ConnectionRegistry: Sendable {
     }
 
     private func remove(_ id: ObjectIdentifier) {
-        let waiter = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
+        let waiters = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
             state.channels[id] = nil
-            guard state.channels.isEmpty else { return nil }
-            defer { state.waiter = nil }
-            return state.waiter
+            guard state.channels.isEmpty else { return [] }
+            defer { state.waiters = [] }
+            return state.waiters
         }
-        waiter?.resume()
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Tells every connection to end with its current answer, and admits no more.
@@ -76,11 +77,11 @@ final class ConnectionRegistry: Sendable {
         for channel in self.beginDraining() { channel.close(promise: nil) }
     }
 
-    /// Returns when the last connection has closed. At most one caller may wait.
+    /// Returns when the last connection has closed.
     func untilEmpty() async {
         await withCheckedContinuation { continuation in
             let isEmpty = self.state.withLock { state in
-                if !state.channels.isEmpty { state.waiter = continuation }
+                if !state.channels.isEmpty { state.waiters.append(continuation) }
                 return state.channels.isEmpty
             }
             if isEmpty { continuation.resume() }

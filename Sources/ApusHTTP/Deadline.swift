@@ -2,9 +2,10 @@ import NIOCore
 
 /// The one deadline of a connection, which moves with every request.
 ///
-/// Moving it later costs nothing: the timer that is already set finds, when it fires, that the deadline has moved and sets itself
-/// again. So a busy connection touches the loop's queue of timers about once per deadline, not once per request. Timers are
-/// never cancelled, because a cancellation searches that queue; a forgotten one holds only this small object.
+/// Moving it later costs nothing: the timer that is already set finds, when it fires, that the deadline has moved and
+/// sets itself again. So a busy connection touches the loop's queue of timers about once per deadline, not once per
+/// request. Timers are never cancelled, because a cancellation searches that queue; a forgotten one holds only this
+/// small object.
 ///
 /// Belongs to one event loop, as its owner does.
 final class Deadline: NIOScheduledCallbackHandler {

@@ -4,12 +4,23 @@ import NIOCore
 import NIOHTTP1
 
 /// What all connections of one listener share, and the decisions that do not depend on the HTTP version.
-struct Gate: Sendable {
+final class Gate: Sendable {
     let responder: any HTTPResponder
     let settings: HTTPSettings
     let isSecure: Bool
     let registry: ConnectionRegistry
-    let logger: Logger
+    private let logger: Logger
+
+    init(
+        responder: any HTTPResponder, settings: HTTPSettings, isSecure: Bool, registry: ConnectionRegistry,
+        logger: Logger
+    ) {
+        self.responder = responder
+        self.settings = settings
+        self.isSecure = isSecure
+        self.registry = registry
+        self.logger = logger
+    }
 
     /// The answer to a request that no responder needs to see.
     func verdict(on head: RequestHead) -> HTTPAnswer? {

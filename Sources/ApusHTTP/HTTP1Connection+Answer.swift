@@ -71,8 +71,8 @@ extension HTTP1Connection {
             self.wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
-    /// Says that nothing more will come, and reads on for a while: closing at once would answer what the client still sends with
-    /// a reset, and that would take the answer away from it.
+    /// Says that nothing more will come, and reads on for a while: closing at once would answer what the client still
+    /// sends with a reset, and that would take the answer away from it.
     private func closeOutput() {
         guard let context, case .closing = self.phase else { return }
         guard !self.inputIsClosed else { return context.close(promise: nil) }
@@ -148,7 +148,7 @@ extension HTTP1Connection: AnswerStreamOutput {
 
     private func handOver(_ context: ChannelHandlerContext) {
         let channel = context.channel
-        let early = self.takeInput()
+        let early = self.surrenderInput()
         self.end()
         if early.readableBytes > 0 {
             context.fireChannelRead(self.wrapInboundOut(early))

@@ -4,9 +4,10 @@ import NIOHTTP1
 
 /// One HTTP/1 connection: bytes in, requests to the responder one at a time, bytes out.
 ///
-/// Belongs to its event loop. While a request is being answered nothing is read from the socket, so what a client pipelines waits
-/// in the kernel; requests that came in the same read wait in `input`. Every way out of a connection is the same: the last answer,
-/// the end of our output, and a bounded while of reading on, so that the answer is not overtaken by a reset.
+/// Belongs to its event loop. While a request is being answered nothing is read from the socket, so what a client
+/// pipelines waits in the kernel; requests that came in the same read wait in `input`. Every way out of a connection is
+/// the same: the last answer, the end of our output, and a bounded while of reading on, so that the answer is not
+/// overtaken by a reset.
 final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -52,8 +53,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     private var readIsHeld = false
     private var droppedBytes = 0
 
-    /// The most bytes that wait unparsed while a request is answered. Reads are held back then, so only the rest of a socket that
-    /// the client has closed can come to more; the connection then ends with the current answer.
+    /// The most bytes that wait unparsed while a request is answered. Reads are held back then, so only the rest of a
+    /// socket that the client has closed can come to more; the connection then ends with the current answer.
     private static let waitingBytesMax = 256 << 10
 
     init(_ gate: Gate) { self.gate = gate }
@@ -189,7 +190,8 @@ extension HTTP1Connection {
         switch self.phase {
         case .idle: self.finish(with: ByteBuffer())
         case .receiving:
-            self.write(self.gate.refusal(Malformation("The request is not complete"), to: self.parser.target), isLast: true)
+            self.write(
+                self.gate.refusal(Malformation("The request is not complete"), to: self.parser.target), isLast: true)
         case .responding, .writing, .streaming, .closing, .ended: break
         }
     }
@@ -258,7 +260,7 @@ extension HTTP1Connection {
     }
 
     /// Hands what is left of the input to whoever takes the connection over.
-    func takeInput() -> ByteBuffer {
+    func surrenderInput() -> ByteBuffer {
         defer { self.input = ByteBuffer() }
         return self.input
     }

@@ -4,8 +4,8 @@ import NIOHTTP1
 
 /// One HTTP/2 stream, which is one request: parts in, parts out.
 ///
-/// Belongs to its event loop. Framing, flow control and idle connections are the business of the layer below; what is left here
-/// is what the contract asks of every request.
+/// Belongs to its event loop. Framing, flow control and idle connections are the business of the layer below; what is
+/// left here is what the contract asks of every request.
 final class HTTP2Stream: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -74,7 +74,8 @@ final class HTTP2Stream: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Before a head was accepted the error is about the request (a pseudo-header is missing); after it, about the stream.
+        // Before a head was accepted the error is about the request (a pseudo-header is missing); after it, about the
+        // stream.
         guard case .receiving = self.phase, self.assembly == nil, context.channel.isActive else {
             return context.close(promise: nil)
         }
@@ -87,7 +88,7 @@ final class HTTP2Stream: ChannelInboundHandler {
         self.assembly = assembly
         if assembly.isTooLarge {
             self.ask()
-        } else if assembly.framing.expectsContinue {
+        } else if assembly.framing.expectsContinue, assembly.framing.body != .none {
             let head = HTTPResponseHead(version: .http2, status: .continue)
             self.context?.writeAndFlush(self.wrapOutboundOut(.head(head)), promise: nil)
         }
@@ -119,7 +120,8 @@ final class HTTP2Stream: ChannelInboundHandler {
     private func deadlinePassed() {
         switch self.phase {
         case .receiving:
-            self.write(self.gate.refusal(Malformation("The request did not arrive in time"), to: self.assembly?.head.target))
+            self.write(
+                self.gate.refusal(Malformation("The request did not arrive in time"), to: self.assembly?.head.target))
         case .responding:
             self.task?.cancel()
             self.task = nil

@@ -59,8 +59,8 @@ package struct HTTPAnswer: Sendable {
         HTTPAnswer(content: .whole(.ok, type: contentType, body: body), headers: headers)
     }
 
-    /// `{"error":{…}}` with the status, code and sentence of the refusal in that family, and the headers its status asks for:
-    /// `WWW-Authenticate` with 401, `Retry-After` with 429 and what is to be tried later.
+    /// `{"error":{…}}` with the status, code and sentence of the refusal in that family, and the headers its status
+    /// asks for: `WWW-Authenticate` with 401, `Retry-After` with 429 and what is to be tried later.
     package static func refusal(_ refusal: Refusal, _ family: Family, headers: HTTPHeaders = [:]) -> HTTPAnswer {
         let row = refusal.row(for: family)
         var headers = headers
@@ -83,7 +83,8 @@ package struct HTTPAnswer: Sendable {
     package static func methodNotAllowed(_ family: Family, allow: String, headers: HTTPHeaders = [:]) -> HTTPAnswer {
         var headers = headers
         headers.add(name: "Allow", value: allow)
-        return .refusal(Refusal(.methodNotAllowed, "The method is not supported here, use \(allow)"), family, headers: headers)
+        return .refusal(
+            Refusal(.methodNotAllowed, "The method is not supported here, use \(allow)"), family, headers: headers)
     }
 
     /// 101, and then the connection belongs to another handler.
@@ -127,45 +128,20 @@ extension HTTPAnswer {
 extension Refusal {
     /// `{"error":{"code":I,"message":S}}`, with `illegal_rids` inside `error` when there are any.
     func rendered(for family: Family) -> ByteBuffer {
+        let row = self.row(for: family)
         let message = self.message(for: family)
-        var json = ByteBuffer()
-        json.reserveCapacity(40 + message.utf8.count)
-        json.writeStaticString("{\"error\":{\"code\":")
-        json.writeString(String(self.row(for: family).code))
-        json.writeStaticString(",\"message\":")
+        var json: [UInt8] = []
+        json.reserveCapacity(64 + message.utf8.count)
+        json.append(json: "{\"error\":{\"code\":")
+        json.appendJSON(integer: row.code)
+        json.append(json: ",\"message\":")
         // A sentence is never empty on the wire; an empty detail would be our slip, not the caller's.
-        json.writeJSONString(message.isEmpty ? self.row(for: family).message : message)
+        json.appendJSON(string: message.isEmpty ? row.message : message)
         if !self.illegalRegistrationIDs.isEmpty {
-            json.writeStaticString(",\"illegal_rids\":[")
-            for (index, id) in self.illegalRegistrationIDs.enumerated() {
-                if index > 0 { json.writeStaticString(",") }
-                json.writeJSONString(id)
-            }
-            json.writeStaticString("]")
+            json.append(json: ",\"illegal_rids\":")
+            json.appendJSON(strings: self.illegalRegistrationIDs)
         }
-        json.writeStaticString("}}")
-        return json
-    }
-}
-
-extension ByteBuffer {
-    /// Writes a JSON string: quotes, backslashes and control characters escaped, everything else as UTF-8.
-    fileprivate mutating func writeJSONString(_ text: String) {
-        self.writeStaticString("\"")
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): self.writeStaticString("\\\"")
-            case UInt8(ascii: "\\"): self.writeStaticString("\\\\")
-            case UInt8(ascii: "\n"): self.writeStaticString("\\n")
-            case UInt8(ascii: "\r"): self.writeStaticString("\\r")
-            case UInt8(ascii: "\t"): self.writeStaticString("\\t")
-            case 0..<0x20:
-                self.writeStaticString("\\u00")
-                self.writeString(byte < 0x10 ? "0" : "")
-                self.writeString(String(byte, radix: 16))
-            default: self.writeInteger(byte)
-            }
-        }
-        self.writeStaticString("\"")
+        json.append(json: "}}")
+        return ByteBuffer(bytes: json)
     }
 }

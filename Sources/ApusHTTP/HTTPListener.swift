@@ -53,6 +53,8 @@ package final class HTTPListener: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // After a restart every device knocks at once: take many connections per turn of the loop.
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             // A client may close its side behind the request and still wait for the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -95,6 +97,7 @@ package final class HTTPListener: Sendable {
             let key = try NIOSSLPrivateKey(file: path, format: .pem)
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: .privateKey(key))
+            configuration.minimumTLSVersion = .tlsv12
             configuration.applicationProtocols = http2 ? ["h2", "http/1.1"] : ["http/1.1"]
             return try NIOSSLContext(configuration: configuration)
         } catch let error as ListenError {

@@ -37,12 +37,13 @@ package struct HTTPRequest: Sendable {
 
 /// The body of a request, or why it was not kept.
 ///
-/// The refusal waits inside until the responder asks for the bytes, because the contract checks path, method, credentials and
-/// quota before the body.
+/// The refusal waits inside until the responder asks for the bytes, because the contract checks path, method,
+/// credentials and quota before the body.
 package enum RequestBody: Sendable {
     /// All of it; empty when there was none.
     case whole(ByteBuffer)
-    /// Over the limit (``Refusal/Kind/tooLarge``), or in a `Content-Encoding` that is not read (``Refusal/Kind/badValue``).
+    /// Over the limit (``Refusal/Kind/tooLarge``), or in a `Content-Encoding` that is not read
+    /// (``Refusal/Kind/badValue``).
     case refused(Refusal)
 
     package var isTooLarge: Bool {
@@ -64,7 +65,8 @@ package enum RequestBody: Sendable {
 /// What the lines of an `Accept` header say about JSON.
 struct AcceptedTypes {
     private var isListed = false
-    /// The specificity of the best match so far (3 for the type itself, 1 for anything) and whether its weight is above zero.
+    /// The specificity of the best match so far (3 for the type itself, 1 for anything) and whether its weight is above
+    /// zero.
     private var best: (specificity: Int, isWanted: Bool) = (0, false)
 
     init(_ lines: [String]) {

@@ -16,8 +16,8 @@ package protocol HTTPResponder: Sendable {
 
     /// Answers one request.
     ///
-    /// Starts on the connection's event loop and stays there until it first suspends, so it must not block. Cancelled when
-    /// the client is gone, and when the request's own deadline has passed; an answer that comes later is dropped.
+    /// Starts on the connection's event loop and stays there until it first suspends, so it must not block. Cancelled
+    /// when the client is gone, and when the request's own deadline has passed; an answer that comes later is dropped.
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer
 }
 
@@ -29,9 +29,10 @@ package struct HTTPSettings: Sendable {
     package var request: TimeAmount = .seconds(30)
     /// How long a connection may lie between two requests.
     package var idle: TimeAmount = .seconds(75)
-    /// How long a client may take none of an answer that waits for it; then the connection is closed.
+    /// How long an answer may wait for its client to take it; then the connection is closed.
     package var write: TimeAmount = .seconds(30)
-    /// How long a closing connection goes on reading, so that a client that still sends gets its answer and not a reset.
+    /// How long a closing connection goes on reading, so that a client that still sends gets its answer and not a
+    /// reset.
     package var linger: TimeAmount = .seconds(2)
     /// The most bytes that a closing connection reads and drops.
     package var lingerBytesMax = 64 << 20

@@ -31,7 +31,8 @@ struct RequestFraming: Equatable {
     private(set) var keepsAlive: Bool
     /// Whether the client waits for `100 Continue`; other expectations are ignored.
     private(set) var expectsContinue = false
-    /// Whether the client lets the connection change its protocol, as the headers `Connection` and `Upgrade` together say.
+    /// Whether the client lets the connection change its protocol, as the headers `Connection` and `Upgrade` together
+    /// say.
     private(set) var offersUpgrade = false
     /// The coding of the body, when it is another than `identity`.
     private(set) var contentEncoding: String?
@@ -66,6 +67,9 @@ struct RequestFraming: Equatable {
         for (name, value) in headers {
             if name.isHeader("content-length"), let length = Self.length(value) {
                 self.body = length == 0 ? .none : .length(length)
+            } else if name.isHeader("transfer-encoding") {
+                // HTTP/2 has no such header: the layer below says by it that a body of unknown length follows.
+                self.body = .chunked
             } else if name.isHeader("expect") {
                 self.expectsContinue = value.lowercased() == "100-continue"
             } else if name.isHeader("content-encoding") {
@@ -86,7 +90,8 @@ struct RequestFraming: Equatable {
             guard self.lengths == 1 else { throw Malformation("Content-Length comes more than once") }
             guard let length = Self.length(value) else { throw Malformation("Content-Length is not a number") }
             self.body = length == 0 ? .none : .length(length)
-        case 16 where name.isHeader("content-encoding"): self.contentEncoding = Self.encoding(value) ?? self.contentEncoding
+        case 16 where name.isHeader("content-encoding"):
+            self.contentEncoding = Self.encoding(value) ?? self.contentEncoding
         case 17 where name.isHeader("transfer-encoding"):
             self.transferEncodings += 1
             guard value.lowercased() == "chunked" else { throw Malformation("Transfer-Encoding must be chunked") }
@@ -129,7 +134,8 @@ extension String {
     func isHeader(_ name: StaticString) -> Bool {
         guard self.utf8.count == name.utf8CodeUnitCount else { return false }
         let expected = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        // A hyphen has the bit of lower case already, and no other token character becomes one by it but CR, never in a name.
+        // A hyphen has the bit of lower case already, and no other token character becomes one by it but CR, never in a
+        // name.
         return zip(self.utf8, expected).allSatisfy { $0 | 0x20 == $1 }
     }
 }

@@ -3,13 +3,13 @@ import NIOHTTP1
 
 /// Cuts the bytes of one HTTP/1 connection into requests.
 ///
-/// No I/O and no clock: bytes in, parts out, one request at a time. It stops exactly behind each request, which is what lets
-/// the connection answer pipelined requests in order, and hand what follows an upgrade to somebody else.
+/// No I/O and no clock: bytes in, parts out, one request at a time. It stops exactly behind each request, which is what
+/// lets the connection answer pipelined requests in order, and hand what follows an upgrade to somebody else.
 ///
-/// Ours and not the library's, because the contract needs what that one cannot tell: an unknown method is a request like any
-/// other (405, not a parse error), an ignored offer to upgrade does not end the connection, and one official client sends raw
-/// spaces in queries. It is otherwise stricter: lines end in CRLF, headers are not folded, and whatever two readers could read
-/// differently is refused. The tests hold it against the library's parser.
+/// Ours and not the library's, because the contract needs what that one cannot tell: an unknown method is a request
+/// like any other (405, not a parse error), an ignored offer to upgrade does not end the connection, and one official
+/// client sends raw spaces in queries. It is otherwise stricter: lines end in CRLF, headers are not folded, and
+/// whatever two readers could read differently is refused. The tests hold it against the library's parser.
 struct RequestParser {
     enum Part {
         case needMore
@@ -56,13 +56,15 @@ struct RequestParser {
         case .line, .fields: return self.nextHead(&buffer)
         case .length(let remaining):
             guard remaining > 0 else { return self.end() }
-            guard let bytes = buffer.readSlice(length: min(remaining, buffer.readableBytes)), bytes.readableBytes > 0 else {
+            guard let bytes = buffer.readSlice(length: min(remaining, buffer.readableBytes)), bytes.readableBytes > 0
+            else {
                 return .needMore
             }
             self.state = .length(remaining: remaining - bytes.readableBytes)
             return .body(bytes)
         case .chunk(let remaining):
-            guard let bytes = buffer.readSlice(length: min(remaining, buffer.readableBytes)), bytes.readableBytes > 0 else {
+            guard let bytes = buffer.readSlice(length: min(remaining, buffer.readableBytes)), bytes.readableBytes > 0
+            else {
                 return .needMore
             }
             let left = remaining - bytes.readableBytes
@@ -168,9 +170,12 @@ extension RequestParser {
         return bytes.count > Self.methodBytesMax ? Malformation("The request line is not legal") : nil
     }
 
-    /// Keeps what can be seen of the target of an overlong request line, so that its refusal speaks the right family's codes.
+    /// Keeps what can be seen of the target of an overlong request line, so that its refusal speaks the right family's
+    /// codes.
     private mutating func guessTarget(_ bytes: UnsafeRawBufferPointer) {
-        guard case .line = self.state, let space = bytes.prefix(Self.methodBytesMax + 1).firstIndex(of: 0x20) else { return }
+        guard case .line = self.state, let space = bytes.prefix(Self.methodBytesMax + 1).firstIndex(of: 0x20) else {
+            return
+        }
         let end = bytes[(space + 1)...].prefix(Self.lineBytesMax).firstIndex { $0 == 0x20 || $0 < 0x20 }
         let last = min(end ?? bytes.endIndex, space + 1 + Self.lineBytesMax)
         self.target = RequestTarget(bytes: UnsafeRawBufferPointer(rebasing: bytes[(space + 1)..<last]))
@@ -200,7 +205,8 @@ extension RequestParser {
         }
         defer { self.fields = [] }
         return RequestHead(
-            method: self.method, target: self.target ?? .unreadable, version: self.version, headers: HTTPHeaders(self.fields))
+            method: self.method, target: self.target ?? .unreadable, version: self.version,
+            headers: HTTPHeaders(self.fields))
     }
 
     /// Reads `METHOD target HTTP/1.x`. The target may hold raw spaces behind its `?`.

@@ -8,8 +8,8 @@ package struct RequestTarget: Sendable, Equatable {
     /// The decoded segments of the path; a segment may hold any text but NUL, `/` included when it came encoded.
     package let segments: [String]
     package let query: Query
-    /// Why the target is not legal, as a sentence; its undecodable segments are then kept as they came. The gate refuses
-    /// such requests, so responders always see nil.
+    /// Why the target is not legal, as a sentence; its undecodable segments are then kept as they came. The gate
+    /// refuses such requests, so responders always see nil.
     package let malformation: String?
     /// Whether the target is `*`, which addresses the server and no path of it.
     let isAsterisk: Bool

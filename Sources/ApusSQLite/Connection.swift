@@ -9,9 +9,9 @@ enum Connection {
     private static let logMaxBytes = 64 << 20
 
     /// The connection that writes: brings the tables up to date and makes sure that a commit means fsync.
-    static func writing(_ file: StoreFile, _ options: SQLiteStore.Options) throws(SQLiteOpenError) -> DatabaseQueue {
+    static func writing(_ file: StoreFile) throws(SQLiteOpenError) -> DatabaseQueue {
         do {
-            var configuration = Self.configuration(options)
+            var configuration = Self.configuration(file.options)
             configuration.journalMode = .wal
             let connection = try DatabaseQueue(path: file.path, configuration: configuration)
             // Only now: while it opens, GRDB sets this to NORMAL, which loses the last commits when the power goes.
@@ -31,9 +31,9 @@ enum Connection {
     }
 
     /// A connection that cannot write.
-    static func reading(_ file: StoreFile, _ options: SQLiteStore.Options) throws(SQLiteOpenError) -> DatabaseQueue {
+    static func reading(_ file: StoreFile) throws(SQLiteOpenError) -> DatabaseQueue {
         do {
-            var configuration = Self.configuration(options)
+            var configuration = Self.configuration(file.options)
             configuration.readonly = true
             return try DatabaseQueue(path: file.path, configuration: configuration)
         } catch {

@@ -34,7 +34,7 @@ package final class SQLiteStore: Store {
         folder: String, options: Options = Options()
     ) async throws(SQLiteOpenError) -> SQLiteStore {
         let writer = Writer()
-        let readers = try await writer.open(StoreFile(folder: folder), options)
+        let readers = try await writer.open(StoreFile(folder: folder, options: options))
         return SQLiteStore(writer: writer, readers: readers)
     }
 

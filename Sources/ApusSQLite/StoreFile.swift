@@ -6,10 +6,9 @@ private import Glibc
 struct StoreFile {
     /// The file's name within its folder.
     static let name = "apus.db"
-    private static let magic = Array("SQLite format 3\0".utf8)
-    private static let headerSizeBytes = 100
 
     let folder: String
+    let options: SQLiteStore.Options
 
     var path: String { "\(self.folder)/\(Self.name)" }
 
@@ -19,12 +18,11 @@ struct StoreFile {
     /// A file that is refused keeps its bytes: it is read before anything writes.
     func prepared<Value>(_ body: () throws(SQLiteOpenError) -> Value) throws(SQLiteOpenError) -> Value {
         try self.makeFolder()
-        let folder = try self.descriptor(self.folder, O_RDONLY | O_DIRECTORY)
+        let folder = open(self.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw self.unreachable() }
         defer { close(folder) }
         guard flock(folder, LOCK_EX) == 0 else { throw self.unreachable() }
-        // 0600 from the start; SQLite gives its side files the mode of the main one.
-        close(try self.descriptor(self.path, O_RDWR | O_CREAT))
-        try self.inspect()
+        if try !self.make() { try self.inspect() }
         return try body()
     }
 
@@ -36,7 +34,7 @@ struct StoreFile {
         }
         let reason = error.message ?? "SQLite code \(error.extendedResultCode.rawValue)"
         switch error.resultCode {
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR: return .damaged(path: self.path, reason: reason)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(path: self.path, reason: reason)
         default: return .unreachable(path: self.path, reason: reason)
         }
     }
@@ -50,55 +48,57 @@ struct StoreFile {
         }
     }
 
+    /// Makes the file when there is none, for its owner alone from the start; SQLite gives its side files the same mode.
+    ///
+    /// A file that is there is not opened here: closing it again would let go of every lock that another connection of
+    /// this very system process holds on it.
+    /// - Returns: false when there is one already.
+    private func make() throws(SQLiteOpenError) -> Bool {
+        let file = open(self.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            guard errno == EEXIST else { throw self.unreachable() }
+            return false
+        }
+        close(file)
+        return true
+    }
+
     /// Lets the file pass when it is empty or ours, and not from the future.
     ///
     /// An empty file is what a start that was cut short leaves behind: nothing can be lost in it.
     private func inspect() throws(SQLiteOpenError) {
-        let header = try self.header()
-        guard !header.isEmpty else { return }
-        guard header.count == Self.headerSizeBytes, header.starts(with: Self.magic) else {
-            throw .foreign(path: self.path)
+        var status = stat()
+        guard stat(self.path, &status) == 0 else { throw self.unreachable() }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .unreachable(path: self.path, reason: "it is not a regular file")
         }
-        // The log beside the file may say more than its header, but it never takes our mark away again.
-        let mark = header[68..<72].reduce(Int32(0)) { $0 << 8 | Int32($1) }
-        guard mark == 0 || mark == Schema.applicationID else { throw .foreign(path: self.path) }
+        guard status.st_size > 0 else { return }
         do {
             var configuration = Configuration()
             configuration.readonly = true
-            configuration.busyMode = .timeout(SQLiteStore.Options().busyTimeoutSeconds)
+            configuration.busyMode = .timeout(self.options.busyTimeoutSeconds)
             let connection = try DatabaseQueue(path: self.path, configuration: configuration)
             try connection.unsafeRead { db in try self.inspect(db) }
             try connection.close()
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_NOTADB {
+            throw .foreign(path: self.path)
         } catch {
             throw self.refusal(error)
         }
     }
 
     private func inspect(_ db: Database) throws {
-        guard try Int32.fetchOne(db, sql: "PRAGMA application_id") == Schema.applicationID else {
-            let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
-            if isEmpty { return }
+        let mark = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+        guard mark == Schema.applicationID else {
+            let version = try Int.fetchOne(db, sql: "PRAGMA user_version")
+            let isBlank =
+                try mark == 0 && version == 0 && Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+            if isBlank { return }
             throw SQLiteOpenError.foreign(path: self.path)
         }
         guard try db.tableExists("grdb_migrations") else { return }
         let unknown = try Schema.migrator.appliedIdentifiers(db).subtracting(Schema.migrator.migrations)
         guard unknown.isEmpty else { throw SQLiteOpenError.newer(path: self.path, migrations: unknown.sorted()) }
-    }
-
-    /// The first bytes of the file; fewer when it is shorter.
-    private func header() throws(SQLiteOpenError) -> [UInt8] {
-        let file = try self.descriptor(self.path, O_RDONLY)
-        defer { close(file) }
-        var bytes = [UInt8](repeating: 0, count: Self.headerSizeBytes)
-        let count = pread(file, &bytes, bytes.count, 0)
-        guard count >= 0 else { throw self.unreachable() }
-        return Array(bytes[..<count])
-    }
-
-    private func descriptor(_ path: String, _ flags: Int32) throws(SQLiteOpenError) -> Int32 {
-        let descriptor = open(path, flags | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw self.unreachable() }
-        return descriptor
     }
 
     /// The last call's error, told with the path.

@@ -4,7 +4,7 @@ internal import GRDB
 /// The one connection that writes, on a thread of its own.
 actor Writer {
     private nonisolated let thread = ThreadExecutor(name: "apus-write")
-    /// Nil before ``open(_:_:)`` and once closed.
+    /// Nil before ``open(_:)`` and once closed.
     private var connection: DatabaseQueue?
     /// SQLite's count of what other connections have committed, as it was when last asked.
     private var dataVersion: Int64?
@@ -12,12 +12,12 @@ actor Writer {
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
 
     /// Opens the file, and as many connections that read as wanted.
-    func open(_ file: StoreFile, _ options: SQLiteStore.Options) throws(SQLiteOpenError) -> [Reader] {
+    func open(_ file: StoreFile) throws(SQLiteOpenError) -> [Reader] {
         try file.prepared { () throws(SQLiteOpenError) -> [Reader] in
-            let connection = try Connection.writing(file, options)
+            let connection = try Connection.writing(file)
             var readers: [Reader] = []
-            for number in 1...max(1, options.readers) {
-                readers.append(Reader(try Connection.reading(file, options), number: number))
+            for number in 1...max(1, file.options.readers) {
+                readers.append(Reader(try Connection.reading(file), number: number))
             }
             do {
                 self.dataVersion = try connection.unsafeRead(Self.dataVersion)
@@ -44,6 +44,7 @@ actor Writer {
                     answer = try body(db)
                     return .commit
                 }
+                // There is one: the body ran to its end, or threw past this.
                 guard let answer else { throw StoreError.unavailable }
                 return answer
             }
@@ -70,6 +71,7 @@ actor Writer {
                 guard !error.endsBatch else { break }
             }
         }
+        // What was not tried fails as the last one that was.
         return outcomes + writes.dropFirst(outcomes.count).map { _ in outcomes.last ?? .failed(.unavailable) }
     }
 

@@ -6,7 +6,9 @@ import Testing
 struct Pushes {
     let start = Timestamp(milliseconds: 1_000_000)
 
-    func delivery(_ number: Int64, timeToLive: Int = 60, spreadMinutes: Int = 0, dueAt: Timestamp? = nil) throws -> Delivery {
+    func delivery(_ number: Int64, timeToLive: Int = 60, spreadMinutes: Int = 0, dueAt: Timestamp? = nil) throws
+        -> Delivery
+    {
         let text = #"{"platform":"all","audience":"all","notification":{"alert":"x"}}"#
         let message = Message(
             id: MessageID(number), app: AppID(1), acceptedAt: self.start, timeToLiveSeconds: timeToLive,

@@ -1,9 +1,10 @@
 import ApusContract
 import ApusCore
-@testable import ApusEdge
 import ApusWire
 import NIOCore
 import Testing
+
+@testable import ApusEdge
 
 @Suite struct `A heartbeat wheel` {
     private static func id(_ slot: UInt32) -> SessionID { SessionID(slot: slot, generation: 0) }
@@ -62,7 +63,9 @@ import Testing
     }
 
     @Test func `is one event of an event stream`() {
-        #expect(String(buffer: Transport.events.encode(.ready(pending: 2))) == "event: ready\ndata: {\"op\":\"ready\",\"pending\":2}\n\n")
+        #expect(
+            String(buffer: Transport.events.encode(.ready(pending: 2)))
+                == "event: ready\ndata: {\"op\":\"ready\",\"pending\":2}\n\n")
         #expect(
             String(buffer: Transport.events.encode(.withdraw(MessageID(17))))
                 == "event: withdraw\nid: 17\ndata: {\"op\":\"withdraw\",\"msg_id\":\"17\"}\n\n")

@@ -43,7 +43,7 @@ import Testing
         return login
     }
 
-    @Test(arguments: ["active", "ack", "display", "alias"])
+    @Test(arguments: ["active", "ack", "display", "alias", "ping"])
     func `is refused when something else comes first`(_ operation: String) {
         var session = Session(framesPerSecond: 100)
         let action = session.received(
@@ -55,9 +55,8 @@ import Testing
         #expect(refusal.row(for: .device).code == 7001)
     }
 
-    @Test func `may be pinged before its first frame, which is still missing then`() {
+    @Test func `answers WebSocket's own pings before its first frame, which is still missing then`() {
         var session = Session(framesPerSecond: 100)
-        #expect(session.received(Self.text(#"{"op":"ping"}"#), at: 0) == .answer(.pong, ref: nil))
         #expect(session.received(.ping([7]), at: 0) == .pong([7]))
         #expect(session.isSilent)
     }
@@ -80,11 +79,15 @@ import Testing
     func `blames the credentials only when they are at fault`(_ kind: Refusal.Kind, _ reason: CloseReason) {
         var session = Session(framesPerSecond: 100)
         _ = session.received(Self.text(Self.login), at: 0)
-        #expect(session.refused(Refusal(kind), ref: .integer(1)) == .refuse(Refusal(kind), ref: .integer(1), then: reason))
+        #expect(
+            session.refused(Refusal(kind), ref: .integer(1)) == .refuse(Refusal(kind), ref: .integer(1), then: reason))
     }
 
     private static let requests: [(String, Session.Action)] = [
-        (#"{"op":"ack","msg_ids":["5","6"],"ref":1}"#, .record([MessageID(5), MessageID(6)], .received, ref: .integer(1))),
+        (
+            #"{"op":"ack","msg_ids":["5","6"],"ref":1}"#,
+            .record([MessageID(5), MessageID(6)], .received, ref: .integer(1))
+        ),
         (#"{"op":"display","msg_id":"5"}"#, .record([MessageID(5)], .displayed, ref: nil)),
         (#"{"op":"click","msg_id":"5"}"#, .record([MessageID(5)], .clickedNotification, ref: nil)),
         (#"{"op":"click","msg_id":"5","kind":"message"}"#, .record([MessageID(5)], .clickedMessage, ref: nil)),
@@ -107,7 +110,10 @@ import Testing
         (#"{"op":"alias","alias":""}"#, { $0.alias = .some(nil) }),
         (#"{"op":"mobile","mobile":"123"}"#, { $0.mobile = .some("123") }),
         (#"{"op":"mobile","mobile":""}"#, { $0.mobile = .some(nil) }),
-        (#"{"op":"tokens","tokens":{"apns_sandbox":"t","fcm":""}}"#, { $0.tokens = ["apns_sandbox": "t", "fcm": nil] }),
+        (
+            #"{"op":"tokens","tokens":{"apns_sandbox":"t","fcm":""}}"#,
+            { $0.tokens = ["apns_sandbox": "t", "fcm": nil] }
+        ),
     ]
 
     @Test(arguments: 0..<8)
@@ -128,7 +134,9 @@ import Testing
         #expect(session.isOpen)
     }
 
-    @Test(arguments: [[false, false, true], [true, false, false, true], [true, true, true, true, false, false, true]])
+    @Test(arguments: [
+        [false, false, true], [true, false, false, true], [true, true, true, true, false, false, true],
+    ])
     func `ends at the third frame that is not understood, whatever stands between`(_ understood: [Bool]) {
         var session = Self.open()
         let violations: [WebSocketEvent] = [.binary, .abandoned, Self.text("{"), Self.text(#"{"op":"shout"}"#)]
@@ -170,10 +178,11 @@ import Testing
         #expect(session.received(Self.text(#"{"op":"ping"}"#), at: 0) == .nothing)
     }
 
-    @Test(arguments: [
-        .binary, .abandoned, .fragment, .pong, .ping([]), .text(Array("{".utf8)),
-        .text(Array(#"{"op":"alias"}"#.utf8)), .text(Array(#"{"op":"ack","msg_id":"1"}"#.utf8)),
-    ] as [WebSocketEvent])
+    @Test(
+        arguments: [
+            .binary, .abandoned, .fragment, .pong, .ping([]), .text(Array("{".utf8)),
+            .text(Array(#"{"op":"alias"}"#.utf8)), .text(Array(#"{"op":"ack","msg_id":"1"}"#.utf8)),
+        ] as [WebSocketEvent])
     func `counts every kind of frame`(_ event: WebSocketEvent) {
         var session = Self.open(framesPerSecond: 1)
         for _ in 0..<10 { #expect(session.received(.pong, at: 0) == .nothing) }

@@ -99,7 +99,9 @@ import Testing
         ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 405), ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 405),
         ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ])
-    func `refuses by itself what is no request, behind the answers that are due`(_ wire: String, _ status: Int) async throws {
+    func `refuses by itself what is no request, behind the answers that are due`(_ wire: String, _ status: Int)
+        async throws
+    {
         let connection = try await TestConnection()
         try await connection.send(self.get + wire)
         let answers = try await connection.answers()

@@ -98,7 +98,8 @@ import Testing
         }
     }
 
-    // The library's parser is the oracle: ours may refuse more, and accepts nothing else but what the contract asks for.
+    // The library's parser is the oracle: ours may refuse more, and accepts nothing else but what the contract asks
+    // for.
 
     @Test func `accepts nothing that the library's parser refuses`() throws {
         var random = SplitMix(state: 0xA905)
@@ -110,7 +111,8 @@ import Testing
             let parsing = Parsing(bytes: wire)
             guard let ours = try? parsing.all() else { continue }
             accepted += ours.count
-            // Unknown methods, raw spaces and raw bytes in a query are accepted on purpose, and offers to upgrade are ignored.
+            // Unknown methods, raw spaces and raw bytes in a query are accepted on purpose, and offers to upgrade are
+            // ignored.
             guard ours.allSatisfy(\.isOrdinary) else { continue }
             let theirs = Oracle.requests(in: wire).map(\.summary)
             if !theirs.starts(with: ours.map(\.summary)) { disagreements.append(String(decoding: wire, as: UTF8.self)) }
@@ -155,7 +157,8 @@ import Testing
             "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
         ]
         + [
-            "X : a\r\n", "X-A: a\r\n b\r\n", "X-A: a\r\n\tb\r\n", "nonsense\r\n", ": a\r\n", "X A: b\r\n", "X-A: a\nX-B: b\r\n",
+            "X : a\r\n", "X-A: a\r\n b\r\n", "X-A: a\r\n\tb\r\n", "nonsense\r\n", ": a\r\n", "X A: b\r\n",
+            "X-A: a\nX-B: b\r\n",
             "X-A: a\rX-B: b\r\n", "X-A: \u{0}\r\n", "X-A: \u{8}\r\n", "X-Ä: b\r\n", "Content-Length: -1\r\n",
             "Content-Length: +1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n",
             "Content-Length:\r\n", "Content-Length: 0x1\r\n", "Content-Length: 99999999999999999999\r\n",
@@ -165,7 +168,8 @@ import Testing
         ].map { "POST / HTTP/1.1\r\nHost: a\r\n\($0)\r\n" }
         + [
             "\r\n", "g\r\n", "-1\r\n", "0x1\r\na\r\n", " 1\r\na\r\n", "1 \r\na\r\n", "1\na\r\n", "1\r\nab\r\n",
-            "1;a\nb\r\na\r\n", "1;a\rb\r\na\r\n", "1;\u{0}\r\na\r\n", "1000000000000000000\r\n", "0\r\nnonsense\r\n\r\n",
+            "1;a\nb\r\na\r\n", "1;a\rb\r\na\r\n", "1;\u{0}\r\na\r\n", "1000000000000000000\r\n",
+            "0\r\nnonsense\r\n\r\n",
             "0\r\nX: a\r\n b\r\n\r\n",
         ].map { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\($0)" }
         + ["POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"]
@@ -236,7 +240,8 @@ private enum Oracle {
             case .head(let head):
                 current = .init(
                     head: RequestHead(
-                        method: head.method, target: RequestTarget(head.uri), version: head.version, headers: head.headers))
+                        method: head.method, target: RequestTarget(head.uri), version: head.version,
+                        headers: head.headers))
             case .body(let bytes): current?.body += String(buffer: bytes)
             case .end: if let current { requests.append(current) }
             }

@@ -43,12 +43,16 @@ import Testing
 
     @Test func `answers over HTTP/2, many at a time`() async throws {
         let server = try await TestListener(tls: true) { request throws(Refusal) in
-            .json("\"\(request.method.rawValue) \(request.target.segments[0]) \(try request.body.bytes().readableBytes)\"")
+            .json(
+                "\"\(request.method.rawValue) \(request.target.segments[0]) \(try request.body.bytes().readableBytes)\""
+            )
         }
         let client = try await HTTP2Client.connect(to: server.listener.address)
         try await withThrowingTaskGroup(of: (Int, WireAnswer).self) { group in
             for number in 0..<20 {
-                group.addTask { (number, try await client.send(.POST, "/p\(number)", body: String(repeating: "x", count: number))) }
+                group.addTask {
+                    (number, try await client.send(.POST, "/p\(number)", body: String(repeating: "x", count: number)))
+                }
             }
             for try await (number, answer) in group {
                 #expect(answer.status == 200)

@@ -66,6 +66,14 @@ import Testing
         try await self.expectRefusal(.foreign(path: self.path))
     }
 
+    @Test(arguments: ["application_id", "user_version"])
+    func `refuses a database without tables that another program has marked`(_ mark: String) async throws {
+        let connection = try DatabaseQueue(path: self.path)
+        try await connection.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA \(mark) = 7") }
+        try connection.close()
+        try await self.expectRefusal(.foreign(path: self.path))
+    }
+
     @Test func `refuses a later version's store and leaves it alone`() async throws {
         let store = try await SQLiteStore.open(folder: self.folder.path)
         try await store.write { db in try db.execute(sql: "INSERT INTO grdb_migrations VALUES ('v999')") }
@@ -93,7 +101,7 @@ import Testing
         }
         try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: false)
         let refusal = await self.refusal()
-        #expect(refusal?.sentence == "cannot open the store \(self.path): Is a directory")
+        #expect(refusal?.sentence == "cannot open the store \(self.path): it is not a regular file")
     }
 
     @Test func `may be done by many at once`() async throws {

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 private import NIOPosix
 
 /// One HTTP/1.1 request sent byte for byte as a test wrote it, and what came back.

@@ -136,7 +136,8 @@ extension SimulatedDevice {
             case .ping: continue
             case .frame(let frame):
                 guard frame["op"]?.string == operation else {
-                    throw Unexpected(description: "\(String(decoding: frame.compact(), as: UTF8.self)), not \(operation)")
+                    throw Unexpected(
+                        description: "\(String(decoding: frame.compact(), as: UTF8.self)), not \(operation)")
                 }
                 return frame
             case .close(let code): throw Unexpected(description: "close \(code ?? 0), not \(operation)")
@@ -150,10 +151,24 @@ extension SimulatedDevice {
     /// - Returns: its code.
     package mutating func receiveClose() async throws -> UInt16? {
         let received = try await self.receive()
-        guard case .close(let code) = received else { throw Unexpected(description: "\(received), not the close frame") }
-        try await self.send(.close, code.map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] } ?? [])
+        guard case .close(let code) = received else {
+            throw Unexpected(description: "\(received), not the close frame")
+        }
+        // An edge that could not read this device any more has not waited for an answer.
+        try? await self.send(.close, code.map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] } ?? [])
         guard let bytes = try? await self.inbound.next() else { return code }
         throw Unexpected(description: "\(bytes.readableBytes) bytes behind the close frame")
+    }
+
+    /// Ends the connection properly. When it returns, the edge has let go of the session.
+    package mutating func leave() async throws {
+        try await self.send(.close, [0x03, 0xE8])
+        while true {
+            switch try await self.receive() {
+            case .frame, .ping: continue
+            case .close, .end: return
+            }
+        }
     }
 
     /// Registers a new device.

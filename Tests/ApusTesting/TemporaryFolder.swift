@@ -18,6 +18,13 @@ package final class TemporaryFolder: Sendable {
         try? FileManager.default.removeItem(atPath: self.path)
     }
 
+    /// Copies the files inside, one after the other, as they are now.
+    package func copyFiles(to other: TemporaryFolder) throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: self.path) {
+            try FileManager.default.copyItem(atPath: self.path(of: name), toPath: other.path(of: name))
+        }
+    }
+
     /// The path of something inside.
     package func path(of name: String) -> String { "\(self.path)/\(name)" }
 }

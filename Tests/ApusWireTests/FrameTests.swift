@@ -1,6 +1,7 @@
 import ApusContract
-@testable import ApusWire
 import Testing
+
+@testable import ApusWire
 
 @Suite struct `A client frame` {
     private static let key = AppKey("0123456789abcdef01234567")
@@ -34,7 +35,8 @@ import Testing
                 details: ["model": "iPhone 17", "os": "26.1", "app_version": "4.2"], ref: .text("r1"))
         case "login":
             let secret = "00112233445566778899aabbccddeeff"
-            return plain(.login(.init(registrationID: rid, secret: secret, tokens: [:], details: nil)), ref: .integer(7))
+            return plain(
+                .login(.init(registrationID: rid, secret: secret, tokens: [:], details: nil)), ref: .integer(7))
         case "login-with-token":
             return plain(
                 .login(.init(registrationID: rid, secret: "x", tokens: [.huawei: "h1"], details: ["os": "16"])))

@@ -38,7 +38,8 @@ import Testing
 
     @Test func `puts a message together around control frames`() {
         let outcome = Self.events(of: [
-            RawFrame(isFinal: false, opcode: 1, payload: Array("Gr".utf8) + [0xC3]), RawFrame(opcode: 9, payload: [1, 2]),
+            RawFrame(isFinal: false, opcode: 1, payload: Array("Gr".utf8) + [0xC3]),
+            RawFrame(opcode: 9, payload: [1, 2]),
             RawFrame(isFinal: false, opcode: 0, payload: [0xBC]), RawFrame(opcode: 10),
             RawFrame(opcode: 0, payload: Array("ße".utf8)),
         ])
@@ -48,7 +49,8 @@ import Testing
     @Test func `reports a message that another one interrupts and reads the other`() {
         let outcome = Self.events(of: [
             RawFrame(isFinal: false, opcode: 1, payload: Array("never en".utf8)), .text("whole"),
-            RawFrame(isFinal: false, opcode: 2, payload: [1]), RawFrame(isFinal: false, opcode: 1, payload: Array("a".utf8)),
+            RawFrame(isFinal: false, opcode: 2, payload: [1]),
+            RawFrame(isFinal: false, opcode: 1, payload: Array("a".utf8)),
             RawFrame(opcode: 0, payload: Array("b".utf8)),
         ])
         #expect(
@@ -63,7 +65,9 @@ import Testing
         #expect(Self.events(of: [RawFrame(opcode: 2, payload: [0xFF, 0xFE])]).events == [.binary])
     }
 
-    @Test(arguments: [[0xC3], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xC0, 0x80], [0x80]])
+    @Test(arguments: [
+        [0xC3], [0xC3, 0x28], [0xED, 0xA0, 0x80], [0xF8, 0x88, 0x80, 0x80, 0x80], [0xC0, 0x80], [0x80],
+    ])
     func `refuses text that is not UTF-8`(_ payload: [UInt8]) {
         #expect(Self.events(of: [RawFrame(opcode: 1, payload: payload)]).fault == .notUTF8)
     }
@@ -180,9 +184,10 @@ import Testing
         let scalars: [Unicode.Scalar] = ["a", "{", "\u{0}", "é", "漢", "🐦"]
         let size = Bool.random(using: &random) ? 400 : 12
         let text = String(
-            String.UnicodeScalarView((0..<Int.random(in: 0...size, using: &random)).map { _ in
-                scalars.randomElement(using: &random) ?? "a"
-            }))
+            String.UnicodeScalarView(
+                (0..<Int.random(in: 0...size, using: &random)).map { _ in
+                    scalars.randomElement(using: &random) ?? "a"
+                }))
         var rest = Array(text.utf8)[...]
         var opcode: UInt8 = 1
         while Int.random(in: 0...2, using: &random) == 0 {

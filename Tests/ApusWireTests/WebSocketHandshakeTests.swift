@@ -1,6 +1,7 @@
 import ApusContract
-@testable import ApusWire
 import Testing
+
+@testable import ApusWire
 
 @Suite struct `A WebSocket handshake` {
     private static let good: [String: [String]] = [
@@ -23,14 +24,15 @@ import Testing
         #expect(try Self.open(["Sec-WebSocket-Protocol": []]).subprotocol == nil)
     }
 
-    @Test(arguments: [
-        ["Upgrade": []], ["Upgrade": ["h2c"]], ["Connection": []], ["Connection": ["close"]],
-        ["Sec-WebSocket-Version": []], ["Sec-WebSocket-Version": ["8"]], ["Sec-WebSocket-Version": ["13", "13"]],
-        ["Sec-WebSocket-Key": []], ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZQ=="]],
-        ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ"]], ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25j!Q=="]],
-        ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="]],
-        ["Sec-WebSocket-Protocol": ["chat"]], ["Sec-WebSocket-Protocol": ["apus.v2, APUS.V1"]],
-    ] as [[String: [String]]])
+    @Test(
+        arguments: [
+            ["Upgrade": []], ["Upgrade": ["h2c"]], ["Connection": []], ["Connection": ["close"]],
+            ["Sec-WebSocket-Version": []], ["Sec-WebSocket-Version": ["8"]], ["Sec-WebSocket-Version": ["13", "13"]],
+            ["Sec-WebSocket-Key": []], ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZQ=="]],
+            ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ"]], ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25j!Q=="]],
+            ["Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="]],
+            ["Sec-WebSocket-Protocol": ["chat"]], ["Sec-WebSocket-Protocol": ["apus.v2, APUS.V1"]],
+        ] as [[String: [String]]])
     func `refuses a request that is none of ours`(_ changes: [String: [String]]) {
         #expect { try Self.open(changes) } throws: { ($0 as? Refusal)?.kind == .badValue }
     }
@@ -54,7 +56,9 @@ import Testing
 }
 
 @Suite struct `Base 64` {
-    @Test(arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")])
+    @Test(arguments: [
+        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+    ])
     func `writes and reads the RFC's examples`(_ plain: String, _ coded: String) {
         #expect(Base64.encode(plain.utf8) == coded)
         #expect(Base64.decode(coded) == Array(plain.utf8))

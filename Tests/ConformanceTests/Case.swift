@@ -51,7 +51,7 @@ struct Case: Sendable {
             do {
                 let json = try JSON(parsing: Array(try Data(contentsOf: file)))
                 cases.append(
-                    Case(name: String(name.dropLast(5)), given: Given(json: json["given"] ?? .object([])),
+                    Case(name: String(name.dropLast(5)), given: Given(json: (json["given"] ?? .object([])).mapTexts(Placeholder.repeated)),
                          steps: json["steps"]?.array ?? []))
             } catch {
                 throw Unreadable(file: String(name), error: error)
@@ -63,5 +63,14 @@ struct Case: Sendable {
     struct Unreadable: Error {
         let file: String
         let error: any Error
+    }
+}
+
+enum Placeholder {
+    /// Writes out `<repeat:TEXT:N>`.
+    static func repeated(_ text: String) -> String {
+        text.replacing(/<repeat:([^:]*):([0-9]+)>/) { match in
+            String(repeating: String(match.output.1), count: Int(match.output.2) ?? 0)
+        }
     }
 }

@@ -197,8 +197,6 @@ struct CaseRun {
             text = text.replacing("<\(name)>", with: value)
         }
         for (name, device) in self.stage.devices { text = text.replacing("<rid:\(name)>", with: device.registrationID) }
-        return text.replacing(/<repeat:([^:]*):([0-9]+)>/) { match in
-            String(repeating: String(match.output.1), count: Int(match.output.2) ?? 0)
-        }
+        return Placeholder.repeated(text)
     }
 }

@@ -1,8 +1,10 @@
 import ApusCore
 import ApusSQLite
 import ApusTesting
+import ArgumentParser
 import Foundation
 import Logging
+import NIOCore
 
 @testable import apus
 

@@ -21,6 +21,10 @@ package final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     private struct Window {
         var startNanoseconds: UInt64
         var count: Int
+
+        /// Nanoseconds since it began. A caller may have read the clock before another one began the window, and asks
+        /// with a moment that lies before it.
+        func age(at now: UInt64) -> UInt64 { now > self.startNanoseconds ? now - self.startNanoseconds : 0 }
     }
 
     private let clocks: Clocks
@@ -39,17 +43,17 @@ package final class RateLimiter<Key: Hashable & Sendable>: Sendable {
         let length = UInt64(Self.windowSeconds) * 1_000_000_000
         return self.windows.withLock { windows in
             var window = windows[key] ?? Window(startNanoseconds: now, count: 0)
-            if now - window.startNanoseconds >= length { window = Window(startNanoseconds: now, count: 0) }
+            if window.age(at: now) >= length { window = Window(startNanoseconds: now, count: 0) }
             window.count += calls
             if calls > 0 {
                 if windows.count >= Self.windowsMax, windows[key] == nil {
-                    windows = windows.filter { now - $0.value.startNanoseconds < length }
+                    windows = windows.filter { $0.value.age(at: now) < length }
                     // Still full of running windows: a flood of keys. Begin anew rather than grow.
                     if windows.count >= Self.windowsMax { windows.removeAll(keepingCapacity: true) }
                 }
                 windows[key] = window
             }
-            let leftNanoseconds = length - (now - window.startNanoseconds)
+            let leftNanoseconds = length - window.age(at: now)
             return Budget(
                 limit: limit, remaining: max(0, limit - window.count),
                 resetSeconds: max(1, Int((leftNanoseconds + 999_999_999) / 1_000_000_000)),

@@ -44,7 +44,9 @@ struct HTTP2Client: Sendable {
         let stream = try await created.futureResult.get()
         let head = HTTPRequestHead(version: .http2, method: method, uri: path, headers: ["host": "localhost"])
         stream.write(HTTPClientRequestPart.head(head), promise: nil)
-        if !body.isEmpty { stream.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: body))), promise: nil) }
+        if !body.isEmpty {
+            stream.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(string: body))), promise: nil)
+        }
         stream.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         return try await answered.futureResult.get()
     }

@@ -13,12 +13,14 @@ struct TestListener {
     private let folder: TemporaryFolder?
 
     init(
-        tls: Bool = false, settings: HTTPSettings = .init(), _ answering: @escaping TestResponder.Answering = { _ in .json("{}") }
+        tls: Bool = false, settings: HTTPSettings = .init(),
+        _ answering: @escaping TestResponder.Answering = { _ in .json("{}") }
     ) async throws {
         self.responder = TestResponder(answering)
         self.folder = tls ? try TemporaryFolder() : nil
         self.listener = try await HTTPListener.bind(
-            host: "127.0.0.1", port: 0, on: MultiThreadedEventLoopGroup.singleton, tls: try self.folder.map(TestTLS.files),
+            host: "127.0.0.1", port: 0, on: MultiThreadedEventLoopGroup.singleton,
+            tls: try self.folder.map(TestTLS.files),
             settings: settings, logger: Logger(label: "test"), responder: self.responder)
     }
 

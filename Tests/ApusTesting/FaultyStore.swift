@@ -1,0 +1,181 @@
+package import ApusCore
+private import Synchronization
+
+/// A real store whose commits can be held up or made to fail.
+///
+/// Everything else is the real store's doing: what is kept is really kept, what fails really leaves nothing.
+package final class FaultyStore: Store {
+    /// What befalls one commit.
+    package enum Fault: Sendable {
+        /// Waits for ``release()``, then commits as usual.
+        case hold
+        /// Every write of the batch fails with this error; nothing of it is kept.
+        case fail(StoreError)
+    }
+
+    private struct State {
+        var commits = 0
+        var batchSizes: [Int] = []
+        /// By the number of the commit.
+        var faults: [Int: Fault] = [:]
+        var held: [CheckedContinuation<Void, Never>] = []
+        var awaitingHold: [CheckedContinuation<Void, Never>] = []
+        var readFault: StoreError?
+    }
+
+    private let real: any Store
+    private let state = Mutex(State())
+
+    package init(over real: any Store) { self.real = real }
+
+    /// Plans a fault.
+    ///
+    /// - Parameter next: which commit from now on: 1 is the next one.
+    package func plan(_ fault: Fault, atNext next: Int = 1) {
+        self.state.withLock { $0.faults[$0.commits + next] = fault }
+    }
+
+    /// Returns when a commit is being held; at once when one is.
+    package func holding() async {
+        await withCheckedContinuation { continuation in
+            let isHolding = self.state.withLock { state in
+                if state.held.isEmpty { state.awaitingHold.append(continuation) }
+                return !state.held.isEmpty
+            }
+            if isHolding { continuation.resume() }
+        }
+    }
+
+    /// Lets the held commits go on.
+    package func release() {
+        let held = self.state.withLock { state in
+            defer { state.held = [] }
+            return state.held
+        }
+        for continuation in held { continuation.resume() }
+    }
+
+    /// Makes every read fail from now on; nil ends that.
+    package func failReads(with error: StoreError?) { self.state.withLock { $0.readFault = error } }
+
+    /// How many writes each commit carried, oldest first.
+    package var batchSizes: [Int] { self.state.withLock { $0.batchSizes } }
+
+    package func commit(_ writes: [Write]) async -> [WriteOutcome] {
+        let fault = self.state.withLock { state in
+            state.commits += 1
+            state.batchSizes.append(writes.count)
+            return state.faults.removeValue(forKey: state.commits)
+        }
+        switch fault {
+        case nil: break
+        case .hold: await self.hold()
+        case .fail(let error): return writes.map { _ in .failed(error) }
+        }
+        return await self.real.commit(writes)
+    }
+
+    private func hold() async {
+        await withCheckedContinuation { continuation in
+            let waiters = self.state.withLock { state in
+                state.held.append(continuation)
+                defer { state.awaitingHold = [] }
+                return state.awaitingHold
+            }
+            for waiter in waiters { waiter.resume() }
+        }
+    }
+
+    private func reading() throws(StoreError) {
+        if let error = self.state.withLock({ $0.readFault }) { throw error }
+    }
+}
+
+// MARK: - Passed on
+
+extension FaultyStore {
+    package func createApp(_ app: App) async throws(StoreError) -> App { try await self.real.createApp(app) }
+
+    package func updateApp(_ app: App) async throws(StoreError) -> Bool { try await self.real.updateApp(app) }
+
+    package func deleteApp(_ id: AppID) async throws(StoreError) -> Bool { try await self.real.deleteApp(id) }
+
+    package func sweep(at now: Timestamp, retentionSeconds: Int) async throws(StoreError) -> Int {
+        try await self.real.sweep(at: now, retentionSeconds: retentionSeconds)
+    }
+
+    package func close() async { await self.real.close() }
+
+    package func apps() async throws(StoreError) -> [App] {
+        try self.reading()
+        return try await self.real.apps()
+    }
+
+    package func changedElsewhere() async throws(StoreError) -> Bool {
+        try self.reading()
+        return try await self.real.changedElsewhere()
+    }
+
+    package func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device] {
+        try self.reading()
+        return try await self.real.devices(of: app, from: first, limit: limit)
+    }
+
+    package func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device? {
+        try self.reading()
+        return try await self.real.device(ordinal, of: app)
+    }
+
+    package func lastMessageID() async throws(StoreError) -> MessageID {
+        try self.reading()
+        return try await self.real.lastMessageID()
+    }
+
+    package func messages(_ ids: [MessageID]) async throws(StoreError) -> [Message] {
+        try self.reading()
+        return try await self.real.messages(ids)
+    }
+
+    package func waitingMessages(of app: AppID, at now: Timestamp) async throws(StoreError) -> [Message] {
+        try self.reading()
+        return try await self.real.waitingMessages(of: app, at: now)
+    }
+
+    package func inbox(
+        of ordinal: Ordinal, in app: AppID, after: MessageID, at now: Timestamp, limit: Int
+    ) async throws(StoreError) -> [Message] {
+        try self.reading()
+        return try await self.real.inbox(of: ordinal, in: app, after: after, at: now, limit: limit)
+    }
+
+    package func waiting(
+        of ordinal: Ordinal, in app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> [MessageID] {
+        try self.reading()
+        return try await self.real.waiting(of: ordinal, in: app, at: now)
+    }
+
+    package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {
+        try self.reading()
+        return try await self.real.acceptedMessages(of: app, since: since)
+    }
+
+    package func receipts(
+        of messages: [MessageID]
+    ) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]] {
+        try self.reading()
+        return try await self.real.receipts(of: messages)
+    }
+
+    package func active(
+        of app: AppID, from: Timestamp, until: Timestamp
+    ) async throws(StoreError) -> Ordinals {
+        try self.reading()
+        return try await self.real.active(of: app, from: from, until: until)
+    }
+
+    package func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer? {
+        try self.reading()
+        return try await self.real.answer(to: cid, in: app, at: now)
+    }
+}
