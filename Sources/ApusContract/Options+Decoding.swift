@@ -80,7 +80,7 @@ extension PushOptions {
     init(checked value: JSONValue?) {
         guard let value else { return }
         self.sendno = value["sendno"]?.integer ?? 0
-        self.timeToLiveSeconds = value["time_to_live"]?.integer.map { Int($0) } ?? Self.timeToLiveSecondsStandard
+        self.timeToLiveSeconds = value["time_to_live"]?.integer.map { Int($0) }
         self.overrideMessageID = value["override_msg_id"]?.integer.map { MessageID($0) }
         self.spreadMinutes = value["big_push_duration"]?.integer.map { Int($0) } ?? 0
         self.testModel = value["test_model"]?.boolean ?? false

@@ -84,8 +84,8 @@ package struct PushOptions: Sendable, Equatable {
 
     /// −2147483648…4294967295; 0 means none.
     package var sendno: Int64 = 0
-    /// 0…864000; 0 means devices online now, and nobody else.
-    package var timeToLiveSeconds = Self.timeToLiveSecondsStandard
+    /// 0…864000; 0 means devices online now, and nobody else; nil leaves it to the app (``timeToLiveSecondsStandard``).
+    package var timeToLiveSeconds: Int?
     /// The push that this one replaces.
     package var overrideMessageID: MessageID?
     /// Minutes over which delivery is spread: 0 (at once) or 1…1400.

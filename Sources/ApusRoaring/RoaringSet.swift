@@ -137,10 +137,16 @@ extension RoaringSet: Equatable {
 // MARK: - Bytes
 
 extension RoaringSet {
+    /// The same set in its smallest form: for sets that are kept and only read. A broadcast's becomes a few bytes.
+    package consuming func optimized() -> RoaringSet {
+        roaring_bitmap_run_optimize(self.mutable)
+        roaring_bitmap_shrink_to_fit(self.mutable)
+        return self
+    }
+
     /// The portable Roaring format, the same on every machine; runs are compressed.
     package var portableBytes: [UInt8] {
-        let packed = RoaringSet(owning: roaring_bitmap_copy(self.bitmap))
-        roaring_bitmap_run_optimize(packed.bitmap)
+        let packed = self.optimized()
         let size = roaring_bitmap_portable_size_in_bytes(packed.bitmap)
         return [UInt8](unsafeUninitializedCapacity: size) { buffer, written in
             written = buffer.withMemoryRebound(to: CChar.self) { chars in

@@ -48,7 +48,8 @@ struct StoreFile {
         }
     }
 
-    /// Makes the file when there is none, for its owner alone from the start; SQLite gives its side files the same mode.
+    /// Makes the file when there is none, for its owner alone from the start; SQLite gives its side files the same
+    /// mode.
     ///
     /// A file that is there is not opened here: closing it again would let go of every lock that another connection of
     /// this very system process holds on it.

@@ -211,7 +211,7 @@ private func texts(_ content: PushContent) -> [Platform: String] {
         #expect(try decode(push(#""notification":{"alert":"x"}"#)).options == PushOptions())
         #expect(try self.options("") == PushOptions())
         #expect(try decode(push(#""notification":{"alert":"x"},"options":[]"#)).options == PushOptions())
-        #expect(PushOptions().timeToLiveSeconds == 86_400 && PushOptions().sendno == 0)
+        #expect(PushOptions().timeToLiveSeconds == nil && PushOptions().sendno == 0)
     }
 
     @Test func `are read`() throws {

@@ -76,7 +76,7 @@ extension PushService {
     private func resolve(_ request: PushRequest, of app: App) async throws(Refusal) -> Ordinals {
         let limits = self.directory.limits(of: app.id)
         let ttlMax = limits.ceiling(.timeToLiveMaxSeconds)
-        guard request.options.timeToLiveSeconds <= ttlMax else {
+        guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
             throw .bad("options.time_to_live", "at most \(ttlMax) seconds for this app")
         }
         if let name = request.options.businessOperationCode {
@@ -110,19 +110,24 @@ extension PushService {
     private func accept(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
         let audience = try await self.resolve(request, of: app)
         let index = self.index[app.id]
-        let target = index.members(of: audience, on: request.content.platforms)
+        let target = index.members(of: audience, on: request.content.platforms).optimized()
         let isBroadcast = request.audience == .all
         let now = self.clocks.now()
         try await self.days.reserve(
             app.id, isBroadcast: isBroadcast, target: target, limits: self.directory.limits(of: app.id), at: now)
         let targeted = index.counts(of: target)
+        // Whoever did not ask for a time to live gets the standard one, or the app's ceiling where that is lower.
+        let limits = self.directory.limits(of: app.id)
+        let timeToLiveSeconds =
+            request.options.timeToLiveSeconds
+            ?? min(PushOptions.timeToLiveSecondsStandard, limits.ceiling(.timeToLiveMaxSeconds))
         let online = index.counts(of: self.presence.online(among: target, of: app.id))
         var answer = PushAnswer(messageID: MessageID(0), sendno: request.options.sendno)
         do throws(Refusal) {
             try await self.keep { id in
                 answer = PushAnswer(messageID: id, sendno: request.options.sendno)
                 let message = Message(
-                    id: id, app: app.id, acceptedAt: now, timeToLiveSeconds: request.options.timeToLiveSeconds,
+                    id: id, app: app.id, acceptedAt: now, timeToLiveSeconds: timeToLiveSeconds,
                     spreadMinutes: request.options.spreadMinutes, payload: request.kept, target: target,
                     targeted: targeted, online: online, isBroadcast: isBroadcast,
                     overrides: request.options.overrideMessageID)
