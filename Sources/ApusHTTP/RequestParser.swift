@@ -313,13 +313,39 @@ extension RequestParser {
         }
     }
 
-    /// Reads `1f;extension`: up to fifteen hexadecimal digits; extensions are dropped.
+    /// Reads `1f;name=value`: up to fifteen hexadecimal digits; extensions are read for their syntax and dropped.
     private static func chunkSize(_ line: UnsafeRawBufferPointer) throws(Malformation) -> Int {
         let digits = line.prefix { $0.hexDigit != nil }
-        let rest = line[digits.endIndex...]
-        guard (1...15).contains(digits.count), rest.isEmpty || rest.first == UInt8(ascii: ";"),
-            !rest.contains(where: \.isControl)
-        else { throw Malformation("A chunk's size is not legal") }
+        guard (1...15).contains(digits.count), Self.areExtensions(line[digits.endIndex...]) else {
+            throw Malformation("A chunk's size is not legal")
+        }
         return digits.reduce(0) { $0 << 4 | Int($1.hexDigit ?? 0) }
+    }
+
+    /// Whether the bytes are any number of `;name`, `;name=token` and `;name="text"`, without blanks in between.
+    private static func areExtensions(_ bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
+        var rest = bytes
+        while let first = rest.popFirst() {
+            guard first == UInt8(ascii: ";"), Self.dropToken(&rest) else { return false }
+            guard rest.first == UInt8(ascii: "=") else { continue }
+            rest.removeFirst()
+            if rest.first == UInt8(ascii: "\"") {
+                rest.removeFirst()
+                guard let end = rest.firstIndex(of: UInt8(ascii: "\"")) else { return false }
+                // A backslash would hide a quote from some readers; nobody needs one here.
+                guard !rest[..<end].contains(where: { $0.isControl || $0 == UInt8(ascii: "\\") }) else { return false }
+                rest = rest[(end + 1)...]
+            } else if !Self.dropToken(&rest) {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Drops a token from the front, if there is one.
+    private static func dropToken(_ bytes: inout Slice<UnsafeRawBufferPointer>) -> Bool {
+        let rest = bytes.drop(while: \.isTokenCharacter)
+        defer { bytes = rest }
+        return rest.startIndex > bytes.startIndex
     }
 }

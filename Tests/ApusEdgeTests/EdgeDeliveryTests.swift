@@ -39,7 +39,9 @@ import Testing
                 }()
                 let pending = try await device.login(identity)
                 #expect((200...400).contains(pending))
-                for id in before + (try await later) { #expect(try await device.receive("push")["msg_id"]?.string == id) }
+                for id in before + (try await later) {
+                    #expect(try await device.receive("push")["msg_id"]?.string == id)
+                }
             }
         }
     }
@@ -66,7 +68,8 @@ import Testing
         settings.inFlightMaxBytes = 65536
         settings.owedMaxBytes = 131_072
         try await EdgeStage.run(settings: settings) { stage async throws in
-            let (identity, ids) = try await SimulatedDevice.connect(port: stage.port, receiveBufferBytes: 4096) { slow in
+            let (identity, ids) = try await SimulatedDevice.connect(port: stage.port, receiveBufferBytes: 4096) {
+                slow in
                 let identity = try await slow.register(stage.app.key)
                 let ids = try await Self.pushUntilGivenUp(stage)
                 var seen = 0

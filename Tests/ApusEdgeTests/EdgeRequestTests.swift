@@ -47,7 +47,9 @@ import Testing
     }
 
     @Test(arguments: [(Refusal.Kind.starting, 503), (.draining, 503), (.backendDown, 502)])
-    func `is refused while the node cannot serve, whatever it asks for`(_ kind: Refusal.Kind, _ status: Int) async throws {
+    func `is refused while the node cannot serve, whatever it asks for`(_ kind: Refusal.Kind, _ status: Int)
+        async throws
+    {
         try await EdgeStage.run { stage async throws in
             stage.setUnready(Refusal(kind))
             for path in ["/healthz", "/v1/edge", "/v1/edge/events", "/nowhere"] {

@@ -1,6 +1,7 @@
 import ApusCore
 import ApusEdge
 import ApusTesting
+import ApusWire
 import NIOCore
 import Testing
 
@@ -124,7 +125,7 @@ import Testing
                     switch try await device.receive() {
                     case .frame(let frame): pongs += frame["op"]?.string == "pong" ? 1 : 0
                     case .close(let reason): code = reason
-                    case .ping, .end: throw SimulatedDevice.Unexpected(description: "no close frame")
+                    case .ping, .end: throw SimulatedDevice.Unexpected("no close frame")
                     }
                 }
                 #expect(code == 4008)
@@ -174,7 +175,7 @@ import Testing
                 // As long as it answers it stays.
                 for _ in 0..<3 {
                     guard case .ping(let payload) = try await device.receive() else {
-                        throw SimulatedDevice.Unexpected(description: "no ping")
+                        throw SimulatedDevice.Unexpected("no ping")
                     }
                     try await device.send(.pong, payload)
                 }
@@ -198,10 +199,11 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ([0x81, 0xFF, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 0, 0, 0, 0], 1009), ([0x81, 0x01, 0x41], 1002),
-        ([0x81, 0x81, 0, 0, 0, 0, 0xFF], 1007), ([0xC1, 0x80, 0, 0, 0, 0], 1002),
-    ] as [([UInt8], UInt16)])
+    @Test(
+        arguments: [
+            ([0x81, 0xFF, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 0, 0, 0, 0], 1009), ([0x81, 0x01, 0x41], 1002),
+            ([0x81, 0x81, 0, 0, 0, 0, 0xFF], 1007), ([0xC1, 0x80, 0, 0, 0, 0], 1002),
+        ] as [([UInt8], UInt16)])
     func `ends at bytes that are no WebSocket frames`(_ bytes: [UInt8], _ code: UInt16) async throws {
         try await EdgeStage.run { stage async throws in
             try await SimulatedDevice.connect(port: stage.port) { device async throws in

@@ -19,7 +19,7 @@ import Testing
     @Test func `reads chunks and drops extensions and trailers`() throws {
         let parsing = Parsing(
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n"
-                + "5;x=y\r\nhello\r\n1\r\n!\r\n000\r\nX-Trailer: z\r\n\r\nrest")
+                + "5;x=y;z;a=\"b; c\"\r\nhello\r\n1\r\n!\r\n000\r\nX-Trailer: z\r\n\r\nrest")
         let request = try #require(try parsing.next())
         #expect(request.body == "hello!")
         #expect(request.head.headers.contains(name: "x-trailer") == false)
@@ -168,7 +168,8 @@ import Testing
         ].map { "POST / HTTP/1.1\r\nHost: a\r\n\($0)\r\n" }
         + [
             "\r\n", "g\r\n", "-1\r\n", "0x1\r\na\r\n", " 1\r\na\r\n", "1 \r\na\r\n", "1\na\r\n", "1\r\nab\r\n",
-            "1;a\nb\r\na\r\n", "1;a\rb\r\na\r\n", "1;\u{0}\r\na\r\n", "1000000000000000000\r\n",
+            "1;\r\na\r\n", "1;a=\r\na\r\n", "1; a=b\r\na\r\n", "1;a=b c\r\na\r\n", "1;a=\"b\r\na\r\n", "1;a?\r\na\r\n",
+            "1;a=\"\\\"\r\na\r\n", "1;a\nb\r\na\r\n", "1;a\rb\r\na\r\n", "1;\u{0}\r\na\r\n", "1000000000000000000\r\n",
             "0\r\nnonsense\r\n\r\n",
             "0\r\nX: a\r\n b\r\n\r\n",
         ].map { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\($0)" }

@@ -20,6 +20,8 @@ package struct SimulatedDevice: ~Copyable {
     /// What a test did not expect.
     package struct Unexpected: Error, CustomStringConvertible {
         package let description: String
+
+        package init(_ description: String) { self.description = description }
     }
 
     /// A registered device's credentials.
@@ -83,13 +85,13 @@ package struct SimulatedDevice: ~Copyable {
             guard let end = text.firstRange(of: "\r\n\r\n") else { continue }
             let head = text[..<end.lowerBound]
             guard head.hasPrefix("HTTP/1.1 101 "), head.contains(WebSocketHandshake.accept(for: key)) else {
-                throw Unexpected(description: "no upgrade: \(head)")
+                throw Unexpected("no upgrade: \(head)")
             }
             answer.moveReaderIndex(forwardBy: head.utf8.count + 4)
             self.decoder.feed(answer)
             return
         }
-        throw Unexpected(description: "the connection ended instead of an upgrade")
+        throw Unexpected("the connection ended instead of an upgrade")
     }
 }
 
@@ -117,7 +119,7 @@ extension SimulatedDevice {
                 case .ping(let payload): return .ping(payload)
                 case .close(let code): return .close(code: code)
                 case .pong, .fragment: continue
-                case .binary, .abandoned: throw Unexpected(description: "the edge sent \(event)")
+                case .binary, .abandoned: throw Unexpected("the edge sent \(event)")
                 }
             }
             do {
@@ -136,12 +138,11 @@ extension SimulatedDevice {
             case .ping: continue
             case .frame(let frame):
                 guard frame["op"]?.string == operation else {
-                    throw Unexpected(
-                        description: "\(String(decoding: frame.compact(), as: UTF8.self)), not \(operation)")
+                    throw Unexpected("\(String(decoding: frame.compact(), as: UTF8.self)), not \(operation)")
                 }
                 return frame
-            case .close(let code): throw Unexpected(description: "close \(code ?? 0), not \(operation)")
-            case .end: throw Unexpected(description: "the end, not \(operation)")
+            case .close(let code): throw Unexpected("close \(code ?? 0), not \(operation)")
+            case .end: throw Unexpected("the end, not \(operation)")
             }
         }
     }
@@ -152,12 +153,12 @@ extension SimulatedDevice {
     package mutating func receiveClose() async throws -> UInt16? {
         let received = try await self.receive()
         guard case .close(let code) = received else {
-            throw Unexpected(description: "\(received), not the close frame")
+            throw Unexpected("\(received), not the close frame")
         }
         // An edge that could not read this device any more has not waited for an answer.
         try? await self.send(.close, code.map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] } ?? [])
         guard let bytes = try? await self.inbound.next() else { return code }
-        throw Unexpected(description: "\(bytes.readableBytes) bytes behind the close frame")
+        throw Unexpected("\(bytes.readableBytes) bytes behind the close frame")
     }
 
     /// Ends the connection properly. When it returns, the edge has let go of the session.
@@ -176,7 +177,7 @@ extension SimulatedDevice {
         try await self.send(#"{"op":"register","app_key":"\#(appKey.text)","platform":"\#(platform.name)"}"#)
         let frame = try await self.receive("registered")
         guard let id = frame["registration_id"]?.string, let secret = frame["secret"]?.string else {
-            throw Unexpected(description: "registered without credentials")
+            throw Unexpected("registered without credentials")
         }
         return Identity(registrationID: id, secret: secret)
     }

@@ -48,8 +48,19 @@ package final class Presence: Sendable {
             defer { (state.seen, state.active) = ([:], [:]) }
             return (state.seen, state.active)
         }
-        return seen.map { Write.seen($1, of: $0, at: now) } + active.map { Write.active($1, of: $0, at: now) }
+        return seen.flatMap { app, ordinals in Self.parts(of: ordinals).map { Write.seen($0, of: app, at: now) } }
+            + active.flatMap { app, ordinals in Self.parts(of: ordinals).map { Write.active($0, of: app, at: now) } }
     }
+
+    /// Cut so that no write holds up the store for longer than a moment.
+    private static func parts(of ordinals: Ordinals) -> [Ordinals] {
+        guard ordinals.count > self.partMax else { return [ordinals] }
+        return stride(from: 0, to: ordinals.count, by: self.partMax).map { start in
+            Ordinals(ordinals.members(ranked: start..<(start + self.partMax)))
+        }
+    }
+
+    private static let partMax = 20_000
 
     /// Those online, for whom time goes on while they are: what the store should learn now and then.
     package func markOnlineSeen() {
