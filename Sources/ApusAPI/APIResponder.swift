@@ -26,90 +26,55 @@ package struct APIResponder: HTTPResponder {
     }
 
     /// The family whose codes answer at a path, known or not.
-    package static func family(of target: RequestTarget) -> Family { Endpoint.family(target.segments) }
+    package static func family(of target: RequestTarget) -> Family { Family(path: target.segments) }
 
     package func family(of target: RequestTarget) -> Family { Self.family(of: target) }
 
     package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { self.settings.bodyMaxBytes }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
-        let endpoint: Endpoint
-        switch Endpoint.place(request.target.segments) {
+        let routes: [Route]
+        switch Place(request.target.segments) {
         case .unknown: throw Refusal(.pathUnknown)
         case .retired: throw Refusal(.retired)
-        case .offers(let methods):
-            guard let offered = methods[request.method.rawValue] else {
-                return .methodNotAllowed(
-                    self.family(of: request.target), allow: methods.keys.sorted().joined(separator: ", "))
-            }
-            endpoint = offered
+        case .health: return try Self.health(request)
+        case .offers(let offered): routes = offered
         }
-        if endpoint == .health { return .json(#"{"status":"ok"}"#) }
+        guard let route = routes.first(where: { $0.method == request.method }) else {
+            return .methodNotAllowed(
+                self.family(of: request.target),
+                allow: routes.map(\.method.rawValue).sorted().joined(separator: ", "))
+        }
         let caller = Caller(request, trusting: self.settings.trustedProxies)
         guard caller.isSecure || !self.settings.isHTTPSOnly else { throw Refusal(.httpsOnly) }
         guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
         let app = try self.core.authenticator.authenticate(
             Authenticator.Credentials(request.headers.first(name: "Authorization")), from: caller.address)
-        let budget = self.core.quota.take(endpoint.bucket, of: app.id)
-        return await self.answer(request, endpoint, app, caller, budget)
+        let budget = self.core.quota.take(route.bucket, of: app.id)
+        return await self.answer(Call(request: request, core: self.core, app: app), route, caller, budget)
     }
 
     /// Answers an authenticated request; whatever happens, the answer carries the rate-limit headers.
-    private func answer(
-        _ request: HTTPRequest, _ endpoint: Endpoint, _ app: App, _ caller: Caller, _ budget: QuotaBudget
-    ) async -> HTTPAnswer {
+    private func answer(_ call: Call, _ route: Route, _ caller: Caller, _ budget: QuotaBudget) async -> HTTPAnswer {
         let headers = budget.headers
         do throws(Refusal) {
-            try self.core.authenticator.authorize(app, from: caller.address)
+            try self.core.authenticator.authorize(call.app, from: caller.address)
             guard budget.isWithin else {
                 var refusal = Refusal(.rateLimited)
                 refusal.retryAfterSeconds = budget.resetSeconds
                 throw refusal
             }
-            guard app.isVIP || !endpoint.isVIPOnly else { throw Refusal(.vipOnly) }
-            let body = try await self.body(of: request, endpoint, app)
-            return .json(ByteBuffer(bytes: body), headers: headers)
+            guard call.app.isVIP || !route.isVIPOnly else { throw Refusal(.vipOnly) }
+            return .json(ByteBuffer(bytes: try await route.answer(call)), headers: headers)
         } catch {
-            return .refusal(error, self.family(of: request.target), headers: headers)
+            return .refusal(error, self.family(of: call.request.target), headers: headers)
         }
     }
 
-    /// The body of a success.
-    private func body(
-        of request: HTTPRequest, _ endpoint: Endpoint, _ app: App
-    ) async throws(Refusal) -> [UInt8] {
-        switch endpoint {
-        case .push: try await PushRoutes(core: self.core, app: app).push(request)
-        case .validate: try await PushRoutes(core: self.core, app: app).validate(request)
-        case .cid: try PushRoutes(core: self.core, app: app).cid(request)
-        case .withdraw(let id): try await PushRoutes(core: self.core, app: app).withdraw(id)
-        case .received: try await ReportRoutes(core: self.core, app: app).received(request)
-        case .receivedDetail: try await ReportRoutes(core: self.core, app: app).receivedDetail(request)
-        case .messageStatus: try await ReportRoutes(core: self.core, app: app).messageStatus(request)
-        case .messages: try await ReportRoutes(core: self.core, app: app).messages(request)
-        case .messagesDetail: try await ReportRoutes(core: self.core, app: app).messagesDetail(request)
-        case .health: Array(#"{"status":"ok"}"#.utf8)
-        }
-    }
-}
-
-extension Endpoint {
-    /// Whose calls per minute a call counts among.
-    fileprivate var bucket: Quota.Bucket {
-        switch self {
-        case .push, .validate, .cid, .withdraw, .health: .push
-        case .received, .receivedDetail, .messageStatus, .messages, .messagesDetail: .report
-        }
-    }
-}
-
-extension Endpoint {
-    /// Whether it answers apps with VIP rights only; every app has them unless its operator took them away.
-    fileprivate var isVIPOnly: Bool {
-        switch self {
-        case .messages, .messagesDetail: true
-        case .push, .validate, .cid, .withdraw, .received, .receivedDetail, .messageStatus, .health: false
-        }
+    private static func health(_ request: HTTPRequest) throws(Refusal) -> HTTPAnswer {
+        guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
+        guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
+        return .json(#"{"status":"ok"}"#)
     }
 }
 
@@ -121,9 +86,4 @@ extension QuotaBudget {
             "X-Rate-Limit-Remaining": String(self.remaining), "X-Rate-Limit-Reset": String(self.resetSeconds),
         ]
     }
-}
-
-extension HTTPRequest {
-    /// The body's bytes, for a decoder.
-    func bodyBytes() throws(Refusal) -> [UInt8] { Array(try self.body.bytes().readableBytesView) }
 }

@@ -1,13 +1,21 @@
 import ApusCore
-import ApusHTTP
+import NIOHTTP1
 
-/// The report family's answers.
-struct ReportRoutes {
-    let core: Core
-    let app: App
+/// The report family, below `/v3` and, in the Beijing form, `/v3/report`.
+enum ReportRoutes {
+    static func routes(at path: [String]) -> [Route]? {
+        switch path {
+        case ["received"]: [Route(.GET, .report, answer: self.received)]
+        case ["received", "detail"]: [Route(.GET, .report, answer: self.receivedDetail)]
+        case ["status", "message"]: [Route(.POST, .report, answer: self.messageStatus)]
+        case ["messages"]: [Route(.GET, .report, isVIPOnly: true, answer: self.messages)]
+        case ["messages", "detail"]: [Route(.GET, .report, isVIPOnly: true, answer: self.messagesDetail)]
+        default: nil
+        }
+    }
 
-    func received(_ request: HTTPRequest) async throws(Refusal) -> [UInt8] {
-        try await self.reports(request) { id, report, body in
+    @Sendable private static func received(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.reports(call) { id, report, body in
             body.object { body in
                 body.member("msg_id", id)
                 body.member("android_received", report?.android)
@@ -19,8 +27,8 @@ struct ReportRoutes {
         }
     }
 
-    func receivedDetail(_ request: HTTPRequest) async throws(Refusal) -> [UInt8] {
-        try await self.reports(request) { id, report, body in
+    @Sendable private static func receivedDetail(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.reports(call) { id, report, body in
             body.object { body in
                 body.member("msg_id", id)
                 body.member("jpush_received", report?.received.sum)
@@ -43,8 +51,8 @@ struct ReportRoutes {
         }
     }
 
-    func messages(_ request: HTTPRequest) async throws(Refusal) -> [UInt8] {
-        try await self.reports(request) { id, report, body in
+    @Sendable private static func messages(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.reports(call) { id, report, body in
             body.object { body in
                 body.member("msg_id", id)
                 body.object("android") { body in
@@ -71,14 +79,14 @@ struct ReportRoutes {
         }
     }
 
-    func messagesDetail(_ request: HTTPRequest) async throws(Refusal) -> [UInt8] {
-        try await self.reports(request) { id, report, body in MessageDetail(id: id, report: report).write(to: &body) }
+    @Sendable private static func messagesDetail(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.reports(call) { id, report, body in MessageDetail(id: id, report: report).write(to: &body) }
     }
 
-    func messageStatus(_ request: HTTPRequest) async throws(Refusal) -> [UInt8] {
-        let query = try MessageStatusQuery(decoding: try request.bodyBytes())
-        let states = try await self.core.reports.states(
-            of: query.messageID, on: query.registrationIDs, of: self.app.id, acceptedOn: query.day)
+    @Sendable private static func messageStatus(_ call: Call) async throws(Refusal) -> [UInt8] {
+        let query = try MessageStatusQuery(decoding: try call.bodyBytes())
+        let states = try await call.core.reports.states(
+            of: query.messageID, on: query.registrationIDs, of: call.app.id, acceptedOn: query.day)
         var body: [UInt8] = []
         body.object { body in
             for (name, state) in zip(query.registrationIDs, states) {
@@ -90,11 +98,11 @@ struct ReportRoutes {
     }
 
     /// An array with one entry per distinct id, in order of the request.
-    private func reports(
-        _ request: HTTPRequest, _ write: (String, MessageReport?, inout [UInt8]) -> Void
+    private static func reports(
+        _ call: Call, _ write: (String, MessageReport?, inout [UInt8]) -> Void
     ) async throws(Refusal) -> [UInt8] {
-        let ids = try MessageIDList(query: request.target.query["msg_ids"]).ids
-        let reports = try await self.core.reports.reports(on: ids, of: self.app.id)
+        let ids = try MessageIDList(query: call.query("msg_ids")).ids
+        let reports = try await call.core.reports.reports(on: ids, of: call.app.id)
         var body: [UInt8] = [UInt8(ascii: "[")]
         for (id, report) in zip(ids, reports) {
             if body.count > 1 { body.append(UInt8(ascii: ",")) }

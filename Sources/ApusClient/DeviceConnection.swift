@@ -48,6 +48,7 @@ package struct DeviceConnection: ~Copyable {
         }
     }
 
+    /// The sending half, which may leave this connection's task.
     package var sender: Sender { Sender(outbound: self.outbound) }
 
     /// Sends one frame, given as JSON text.

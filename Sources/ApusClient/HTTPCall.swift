@@ -3,8 +3,11 @@ import NIOCore
 
 /// One call of the REST API: connects, asks, reads the whole answer, disconnects.
 package enum HTTPCall {
+    /// What came back, whole.
     package struct Answer: Sendable {
+        /// The HTTP status code, whatever the server made of it.
         package let status: Int
+        /// As it came, without its head.
         package let body: [UInt8]
     }
 

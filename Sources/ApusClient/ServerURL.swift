@@ -1,6 +1,8 @@
 /// Where a server listens: scheme, host and port of a URL.
 package struct ServerURL: Sendable, Equatable {
+    /// A name or an address; IPv6 without its brackets.
     package let host: String
+    /// 1 to 65535; 443 or 80 where the URL names none.
     package let port: Int
     /// Whether the scheme is `https` or `wss`.
     package let isSecure: Bool

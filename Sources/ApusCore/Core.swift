@@ -4,16 +4,27 @@ package import Logging
 /// From an accepted request to a counted receipt: the services of one node over one store, and what runs in the
 /// background for them.
 package final class Core: Sendable {
+    /// Which apps there are.
     package let directory: AppDirectory
+    /// Which devices each app has.
     package let index: AudienceIndex
+    /// Which of them are online here.
     package let presence: Presence
+    /// What rings when something was committed.
     package let bus: LocalBus
+    /// What waits for whom.
     package let book: DeliveryBook
+    /// The one way into the store for whatever must be durable and in order.
     package let committer: Committer
+    /// Pushes and withdrawals.
     package let pushes: PushService
+    /// Registrations, logins and changes of devices.
     package let devices: DeviceService
+    /// Receipts in, counts out.
     package let reports: ReportBook
+    /// Who may call.
     package let authenticator: Authenticator
+    /// How often.
     package let quota: Quota
 
     private let store: any Store

@@ -2,10 +2,12 @@
 
 /// A moment of the wall clock: milliseconds since 1970-01-01T00:00:00Z.
 package struct Timestamp: Hashable, Comparable, Sendable {
+    /// Negative before 1970.
     package let milliseconds: Int64
 
     package init(milliseconds: Int64) { self.milliseconds = milliseconds }
 
+    /// The moment so many seconds later; earlier for a negative number.
     package func adding(seconds: Int) -> Timestamp {
         Timestamp(milliseconds: self.milliseconds + Int64(seconds) * 1000)
     }

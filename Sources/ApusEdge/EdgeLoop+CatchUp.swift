@@ -25,6 +25,7 @@ extension EdgeLoop {
         connection.device = key
         connection.platform = device.platform
         self.apps[key.app, default: AppConnections()].insert(connection, for: key.ordinal)
+        self.watch(connection)
         let old = self.directory.open(key, at: .init(loop: self.index, session: connection.id))
         if let old {
             self.doors[old.loop]?.enter { loop in

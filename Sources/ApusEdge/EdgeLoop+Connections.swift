@@ -33,7 +33,6 @@ extension EdgeLoop {
         stream.onWritabilityChanged = { [weak self, weak connection, weak stream] in
             if let connection, let stream { self?.writabilityChanged(connection, canWrite: stream.isWritable) }
         }
-        self.look(at: connection, in: self.settings.eventsHeartbeat)
         if self.isDraining { return self.end(connection, .draining) }
         self.enter(connection, as: device, greeting: .ready(ref: nil))
     }

@@ -21,6 +21,14 @@ extension EdgeLoop {
         connection.lookAt = self.wheel.add(connection.id, in: self.settings.ticks(time))
     }
 
+    /// From here on the connection is looked at as a session.
+    func watch(_ connection: Connection) {
+        switch connection.outlet {
+        case .webSocket: connection.lookAt = self.wheel.add(connection.id, in: self.halfIdleTicks)
+        case .events: self.look(at: connection, in: self.settings.eventsHeartbeat)
+        }
+    }
+
     private func beat() {
         for id in self.wheel.advance() {
             guard let connection = self.slots[id], connection.lookAt == self.wheel.now else { continue }

@@ -14,6 +14,7 @@ protocol AnswerStreamOutput: AnyObject {
 /// Belongs to its event loop, and is used nowhere else. Nothing bounds what is written into it: who writes looks at
 /// ``bufferedBytes`` and closes a reader that is too slow.
 package final class AnswerStream {
+    /// The loop of its connection.
     package let eventLoop: any EventLoop
     /// Called when ``isWritable`` has changed.
     package var onWritabilityChanged: (() -> Void)?

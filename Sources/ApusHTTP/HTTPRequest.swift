@@ -6,8 +6,11 @@ package import NIOHTTP1
 package struct HTTPRequest: Sendable {
     /// Any token; `.RAW` for a method nobody knows, which is refused as any other that a path does not offer.
     package let method: HTTPMethod
+    /// Where it goes, decoded.
     package let target: RequestTarget
+    /// As they came, in their order; names match in any case.
     package let headers: HTTPHeaders
+    /// What came behind the head.
     package let body: RequestBody
     /// The other end of the TCP connection; nil when the socket could not tell any more.
     package let peer: SocketAddress?
@@ -46,6 +49,7 @@ package enum RequestBody: Sendable {
     /// (``Refusal/Kind/badValue``).
     case refused(Refusal)
 
+    /// Whether it was longer than the responder's limit for it.
     package var isTooLarge: Bool {
         switch self {
         case .whole: false

@@ -238,7 +238,8 @@ extension RequestParser {
         else { throw Malformation("A header is not legal") }
         var value = line[(colon + 1)...]
         while let first = value.first, first.isBlank { value.removeFirst() }
-        while let last = value.last, last.isBlank { value.removeLast() }
+        // A tab at the end stays, so that it spoils a length or a coding: not every reader drops it.
+        while value.last == UInt8(ascii: " ") { value.removeLast() }
         guard !value.contains(where: \.isControl) else { throw Malformation("A header holds control characters") }
         return (String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self))
     }

@@ -7,6 +7,7 @@
 package struct RequestTarget: Sendable, Equatable {
     /// The decoded segments of the path; a segment may hold any text but NUL, `/` included when it came encoded.
     package let segments: [String]
+    /// What stands behind the first `?`.
     package let query: Query
     /// Why the target is not legal, as a sentence; its undecodable segments are then kept as they came. The gate
     /// refuses such requests, so responders always see nil.
@@ -109,10 +110,13 @@ extension RequestTarget {
     package struct Query: Sendable, Equatable {
         /// One `name=value`, decoded; the value is empty when there was none.
         package struct Pair: Sendable, Equatable {
+            /// Never what separates it; empty for `=value`.
             package let name: String
+            /// Empty where there was none.
             package let value: String
         }
 
+        /// Every pair, repeated names included.
         package let pairs: [Pair]
 
         init() { self.pairs = [] }

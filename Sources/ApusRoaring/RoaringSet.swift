@@ -42,6 +42,7 @@ package struct RoaringSet: Sendable {
     /// The empty set.
     package init() { self.init(owning: roaring_bitmap_create()) }
 
+    /// The set of these numbers, in whatever order they come.
     package init(_ members: some Sequence<UInt32>) {
         let list = ContiguousArray(members)
         self.init(owning: list.withUnsafeBufferPointer { roaring_bitmap_of_ptr($0.count, $0.baseAddress) })
@@ -57,13 +58,16 @@ package struct RoaringSet: Sendable {
 // MARK: - Members
 
 extension RoaringSet {
+    /// How many members there are.
     package var count: Int { Int(roaring_bitmap_get_cardinality(self.bitmap)) }
 
+    /// Whether there is no member; cheaper than counting them.
     package var isEmpty: Bool { roaring_bitmap_is_empty(self.bitmap) }
 
     /// The greatest member.
     package var max: UInt32? { self.isEmpty ? nil : roaring_bitmap_maximum(self.bitmap) }
 
+    /// Whether the number is a member.
     package func contains(_ member: UInt32) -> Bool { roaring_bitmap_contains(self.bitmap, member) }
 
     /// - Returns: whether it was not there before.
@@ -102,14 +106,17 @@ extension RoaringSet {
 // MARK: - Algebra
 
 extension RoaringSet {
+    /// The members of both.
     package func intersection(_ other: RoaringSet) -> RoaringSet {
         RoaringSet(owning: roaring_bitmap_and(self.bitmap, other.bitmap))
     }
 
+    /// The members of either.
     package func union(_ other: RoaringSet) -> RoaringSet {
         RoaringSet(owning: roaring_bitmap_or(self.bitmap, other.bitmap))
     }
 
+    /// The members that the other does not have.
     package func subtracting(_ other: RoaringSet) -> RoaringSet {
         RoaringSet(owning: roaring_bitmap_andnot(self.bitmap, other.bitmap))
     }
@@ -119,12 +126,15 @@ extension RoaringSet {
         Int(roaring_bitmap_and_cardinality(self.bitmap, other.bitmap))
     }
 
+    /// Takes in the members of the other.
     package mutating func formUnion(_ other: RoaringSet) { roaring_bitmap_or_inplace(self.mutable, other.bitmap) }
 
+    /// Keeps the members that the other has too.
     package mutating func formIntersection(_ other: RoaringSet) {
         roaring_bitmap_and_inplace(self.mutable, other.bitmap)
     }
 
+    /// Drops the members that the other has.
     package mutating func subtract(_ other: RoaringSet) { roaring_bitmap_andnot_inplace(self.mutable, other.bitmap) }
 }
 

@@ -13,7 +13,8 @@ import Testing
         #expect(refusal?.retryAfterSeconds == 1)
         node.clock.set(midnight)
         for _ in 0..<2 { _ = try await node.push(Sample.broadcast(), of: app) }
-        #expect(try await Self.expectLimit(in: node, app)?.retryAfterSeconds == 86_401)
+        let tomorrow = try await Self.expectLimit(in: node, app)
+        #expect((86_400...86_401).contains(tomorrow?.retryAfterSeconds ?? 0))
     }
 
     @Test func `are counted on after a restart`() async throws {

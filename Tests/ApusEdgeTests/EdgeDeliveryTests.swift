@@ -96,7 +96,7 @@ import Testing
     private static func pushUntilGivenUp(_ stage: EdgeStage) async throws -> [String] {
         try await SimulatedDevice.connect(port: stage.port) { quick async throws in
             _ = try await quick.register(stage.app.key)
-            let text = String(repeating: "x", count: 3000)
+            let text = String(repeating: "x", count: 1900)
             var ids: [String] = []
             while stage.edge.sessionCount == 2 {
                 let id = try await stage.push(text)

@@ -102,18 +102,21 @@ import Testing
     // for.
 
     @Test func `accepts nothing that the library's parser refuses`() throws {
-        var random = SplitMix(state: 0xBEEF)
+        var random = SplitMix(state: 0xF00D)
         let corpus = Self.legal + Self.illegal
         var accepted = 0
         var disagreements: [String] = []
         for round in 0..<1_500_000 {
             let wire = Self.mutated(corpus[round % corpus.count], &random)
             let parsing = Parsing(bytes: wire)
-            guard let ours = try? parsing.all() else { continue }
+            guard let ours = try? parsing.all(), !ours.isEmpty else { continue }
             accepted += ours.count
             // Unknown methods, raw spaces and raw bytes in a query are accepted on purpose, and offers to upgrade are
             // ignored.
             guard ours.allSatisfy(\.isOrdinary) else { continue }
+            // Behind a request that ends the connection the library reads nothing, and ours is asked nothing.
+            let last = ours.firstIndex { !$0.keepsAlive } ?? ours.endIndex
+            let ours = ours.prefix(through: min(last, ours.count - 1))
             let theirs = Oracle.requests(in: wire).map(\.summary)
             if !theirs.starts(with: ours.map(\.summary)) { disagreements.append(String(decoding: wire, as: UTF8.self)) }
         }
@@ -161,7 +164,8 @@ import Testing
             "X-A: a\nX-B: b\r\n",
             "X-A: a\rX-B: b\r\n", "X-A: \u{0}\r\n", "X-A: \u{8}\r\n", "X-Ä: b\r\n", "Content-Length: -1\r\n",
             "Content-Length: +1\r\n", "Content-Length: 1, 1\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n",
-            "Content-Length:\r\n", "Content-Length: 0x1\r\n", "Content-Length: 99999999999999999999\r\n",
+            "Content-Length:\r\n", "Content-Length: 0\t\r\n", "Transfer-Encoding: chunked\t\r\n",
+            "Content-Length: 0x1\r\n", "Content-Length: 99999999999999999999\r\n",
             "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip\r\n",
             "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: \r\n", "Transfer-Encoding: identity\r\n",
@@ -180,6 +184,7 @@ import Testing
 private final class Parsing {
     struct Request {
         let head: RequestHead
+        var keepsAlive = true
         var body = ""
 
         var summary: String {
@@ -210,7 +215,8 @@ private final class Parsing {
         while true {
             switch self.parser.next(&self.input) {
             case .needMore: return nil
-            case .head(let head, _): self.current = Request(head: head)
+            case .head(let head, let framing):
+                self.current = Request(head: head, keepsAlive: framing.keepsAlive)
             case .body(let bytes): self.current?.body += String(buffer: bytes)
             case .end:
                 defer { self.current = nil }

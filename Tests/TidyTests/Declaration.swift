@@ -23,7 +23,7 @@ struct Declaration {
     private static let modifierWords: Set<String> = [
         "package", "public", "internal", "private", "fileprivate", "open", "static", "final", "mutating", "nonmutating",
         "nonisolated", "override", "convenience", "required", "lazy", "weak", "unowned", "indirect", "isolated",
-        "consuming", "borrowing", "prefix", "postfix", "infix", "dynamic", "optional", "class",
+        "consuming", "borrowing", "prefix", "postfix", "infix",
     ]
 
     /// - Returns: nil when the line does not begin a declaration.
@@ -43,9 +43,7 @@ struct Declaration {
             let word = String(rest.prefix { $0.isIdentifierPart })
             guard !word.isEmpty else { return nil }
             let behind = rest.dropFirst(word.count)
-            let isTypeClass = word == "class" && behind.drop { $0 == " " }.first?.isIdentifierPart == true
-                && !Self.keywords.contains(String(behind.drop { $0 == " " }.prefix { $0.isIdentifierPart }))
-            if Self.modifierWords.contains(word), !isTypeClass {
+            if Self.modifierWords.contains(word) {
                 modifiers.append(word)
                 rest = Self.withoutArguments(behind)
                 continue
@@ -55,7 +53,9 @@ struct Declaration {
             let tail = behind.drop { $0 == " " || $0 == "`" }
             switch word {
             case "init", "subscript", "deinit": self.name = ""
-            case "func": self.name = String(tail.prefix { $0 != "(" && $0 != "<" || tail.first == $0 }.filter { $0 != " " })
+            // The name of an operator may begin with what ends other names.
+            case "func":
+                self.name = String(tail.prefix { $0 != "(" && $0 != "<" || tail.first == $0 }.filter { $0 != " " })
             default: self.name = String(tail.prefix { $0.isIdentifierPart || $0 == "." })
             }
             self.rest = String(tail.dropFirst(self.name.count))
@@ -87,8 +87,8 @@ extension SwiftFile {
     func enclosingType(of declaration: Declaration) -> Declaration? {
         guard declaration.indentation > 0 else { return nil }
         for line in (0..<declaration.line).reversed() {
-            guard let outer = Declaration(self, line: line), outer.indentation < declaration.indentation else { continue }
-            if outer.isType { return outer }
+            guard let outer = Declaration(self, line: line), outer.isType else { continue }
+            if outer.indentation < declaration.indentation { return outer }
         }
         return nil
     }

@@ -16,8 +16,9 @@ import Testing
             for declaration in file.declarations where declaration.isPackage && declaration.keyword != "import" {
                 if file.hasDocComment(declaration) || Self.exempt.contains(declaration.name) { continue }
                 // What a protocol of ours asks for is documented there.
-                if requirements.contains(declaration, in: file) { continue }
-                Issue.record("\(file.place(declaration.line)): \(declaration.keyword) \(declaration.name) has no doc comment")
+                if requirements.contains(declaration, in: file) || file.isMemberwise(declaration) { continue }
+                let name = "\(declaration.keyword) \(declaration.name)"
+                Issue.record("\(file.place(declaration.line)): \(name) has no doc comment")
             }
         }
     }
@@ -25,7 +26,9 @@ import Testing
     @Test func `are not named after what means nothing`() {
         for file in Repository.shared.sources {
             for declaration in file.declarations where declaration.isType || declaration.keyword == "func" {
-                guard declaration.keyword != "extension", !Self.foreignNames.contains(declaration.name) else { continue }
+                guard declaration.keyword != "extension", !Self.foreignNames.contains(declaration.name) else {
+                    continue
+                }
                 let word = declaration.name.camelWords.first { Self.emptyWords.contains($0) }
                 #expect(word == nil, "\(file.place(declaration.line)): \(declaration.name)")
             }
@@ -45,6 +48,8 @@ import Testing
     private static let foreignNames: Set<String> = [
         "handleScheduledCallback",  // SwiftNIO's protocol for timers.
         "dataVersion",  // SQLite's pragma.
+        "data",  // WebSocket's data frames.
+        "context",  // SwiftNIO's TLS context.
     ]
 }
 
@@ -79,6 +84,16 @@ extension SwiftFile {
         var line = declaration.line - 1
         while line >= 0, self.code[line].drop(while: { $0 == " " }).hasPrefix("@") { line -= 1 }
         return line >= 0 && self.lines[line].drop { $0 == " " }.hasPrefix("///")
+    }
+
+    /// Whether it is an initialiser that only takes its members over, as the language would write it for one module.
+    fileprivate func isMemberwise(_ declaration: Declaration) -> Bool {
+        guard declaration.keyword == "init", let end = self.bodyEnd(of: declaration) else { return false }
+        let body = self.code[declaration.line...end].joined(separator: "\n").split(separator: "{").last ?? ""
+        return body.split(whereSeparator: { $0 == "\n" || $0 == "}" }).allSatisfy { statement in
+            let sides = statement.filter { $0 != " " }.split(separator: "=")
+            return sides.isEmpty || sides.count == 2 && sides[0] == "self.\(sides[1])"
+        }
     }
 }
 

@@ -14,7 +14,8 @@ struct SwiftFile {
     init(path: String, text: String) {
         self.path = path
         self.lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        self.code = CodeMask.apply(to: text).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        let code = CodeMask.apply(to: text)
+        self.code = code.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
     /// The folder below `Sources` or `Tests`.

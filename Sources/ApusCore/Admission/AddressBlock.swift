@@ -21,11 +21,13 @@ package struct AddressBlock: Hashable, Sendable {
         self.network = Self.masked(address.bytes, to: self.prefixBits)
     }
 
+    /// Whether the address lies in this range; never for an address of the other family.
     package func contains(_ address: IPAddress) -> Bool {
         address.bytes.count == self.network.count
             && Self.masked(address.bytes, to: self.prefixBits) == self.network
     }
 
+    /// CIDR notation, with the bits behind the prefix cleared.
     package var text: String { "\(IPAddress(bytes: self.network).text)/\(self.prefixBits)" }
 
     private static func masked(_ bytes: [UInt8], to bits: Int) -> [UInt8] {

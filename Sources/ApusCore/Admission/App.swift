@@ -1,5 +1,6 @@
 /// The store's number of an app: positive, never used again.
 package struct AppID: Hashable, Comparable, Sendable {
+    /// 0 where the store has not given one yet.
     package let number: Int64
 
     package init(_ number: Int64) { self.number = number }
@@ -11,9 +12,13 @@ package struct AppID: Hashable, Comparable, Sendable {
 package struct App: Sendable, Equatable {
     /// 0 until the store has given it a number.
     package var id: AppID
+    /// Its public name, unique in the store.
     package let key: AppKey
+    /// For people; not unique.
     package var name: String
+    /// What the master secret is checked against.
     package var secret: SecretHash
+    /// When the operator made it.
     package let createdAt: Timestamp
     /// On the blacklist: every authenticated call is 403 / 2003.
     package var isBlocked = false

@@ -16,8 +16,10 @@ package final class AppDirectory: Sendable {
 
     package init(serverLimits: Limits) { self.serverLimits = serverLimits }
 
+    /// - Returns: nil for a key that nobody has.
     package func app(_ key: AppKey) -> App? { self.state.withLock { $0.byKey[key] } }
 
+    /// - Returns: nil for an app that was deleted.
     package func app(_ id: AppID) -> App? { self.state.withLock { $0.byID[id] } }
 
     /// All apps, by number.

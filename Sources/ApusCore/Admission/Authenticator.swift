@@ -6,6 +6,7 @@ package final class Authenticator: Sendable {
     private let failures: RateLimiter<IPAddress>
     private let failedPerMinute: Int
 
+    /// Builds it over the apps; of the limits only `failed_auth_per_minute` counts here.
     package init(directory: AppDirectory, serverLimits: Limits, clocks: Clocks) {
         self.directory = directory
         self.failures = RateLimiter(clocks: clocks)

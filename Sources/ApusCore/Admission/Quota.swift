@@ -24,6 +24,7 @@ package final class Quota: Sendable {
     private let directory: AppDirectory
     private let limiter: RateLimiter<Key>
 
+    /// Builds it over the apps, whose own limits count.
     package init(directory: AppDirectory, clocks: Clocks) {
         self.directory = directory
         self.limiter = RateLimiter(clocks: clocks)
@@ -46,8 +47,10 @@ package final class Quota: Sendable {
 package struct QuotaBudget: Sendable, Equatable {
     /// Calls per window of 60 seconds.
     package let limit: Int
+    /// Calls left in this window, never negative.
     package let remaining: Int
     /// Whole seconds to the end of the window.
     package let resetSeconds: Int
+    /// Whether the call that was counted may go on.
     package let isWithin: Bool
 }

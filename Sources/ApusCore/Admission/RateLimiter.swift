@@ -2,6 +2,7 @@ private import Synchronization
 
 /// Counts calls per key in windows of 60 seconds. A window starts with its first call.
 package final class RateLimiter<Key: Hashable & Sendable>: Sendable {
+    /// Length of a window.
     package static var windowSeconds: Int { 60 }
     /// Windows kept before those that have ended are thrown out.
     private static var windowsMax: Int { 65_536 }

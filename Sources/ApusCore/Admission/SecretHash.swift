@@ -5,9 +5,12 @@ private import Crypto
 /// One round of SHA-256 is enough here: the secrets are random (96 bits and more), not chosen by people, so there is no
 /// dictionary that a slow hash would have to slow down, and every request pays for the check.
 package struct SecretHash: Sendable, Equatable {
+    /// Size of a fresh salt.
     package static let saltSizeBytes = 16
 
+    /// Random, one per secret.
     package let salt: [UInt8]
+    /// SHA-256 of the salt followed by the secret's UTF-8: 32 bytes.
     package let digest: [UInt8]
 
     /// Takes what a store has kept.

@@ -16,6 +16,7 @@ package final class AudienceIndex: Sendable {
         }
     }
 
+    /// Forgets an app's audience.
     package func remove(_ app: AppID) { self.apps.withLock { $0[app] = nil } }
 
     /// Builds the audience of an app from the store, page by page.

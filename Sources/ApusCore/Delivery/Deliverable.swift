@@ -1,10 +1,13 @@
 /// A committed message, ready to be written to devices.
 package final class Deliverable: Sendable {
+    /// What the store keeps of it.
     package let message: Message
     /// What the push says, decoded once.
     package let request: PushRequest
 
+    /// The message's number.
     package var id: MessageID { self.message.id }
+    /// Whose push it is.
     package var app: AppID { self.message.app }
 
     package init(message: Message, request: PushRequest) {
@@ -62,6 +65,7 @@ package final class Deliverable: Sendable {
 
 /// One message for one device.
 package struct Delivery: Sendable {
+    /// What is delivered; shared by all its deliveries.
     package let deliverable: Deliverable
     /// When the push was accepted, or when this device's share of it fell due.
     package let dueAt: Timestamp

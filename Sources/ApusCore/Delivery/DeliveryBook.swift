@@ -26,6 +26,8 @@ package final class DeliveryBook: Sendable {
         var committedThrough = MessageID(0)
         /// By app, oldest first.
         var wide: [AppID: [Wide]] = [:]
+        /// Timed-speed pushes that have a place and are not committed yet.
+        var pacedReserved: [AppID: Int] = [:]
     }
 
     let state = Mutex(State())
@@ -62,18 +64,32 @@ package final class DeliveryBook: Sendable {
     package func remove(_ app: AppID) {
         self.state.withLock { state in
             state.wide[app] = nil
+            state.pacedReserved[app] = nil
             state.recent = state.recent.filter { $0.value.app != app }
         }
         self.bus.publish(.deleted(app))
     }
 
-    /// How many timed-speed pushes of an app are still being spread.
+    /// How many timed-speed pushes of an app are still being spread, or about to be.
     package func pacedCount(of app: AppID) -> Int {
         let now = self.clocks.now()
+        return self.state.withLock { $0.pacedCount(of: app, at: now) }
+    }
+
+    /// Takes a place for a timed-speed push, until it is committed or ``releasePaced(of:)``.
+    ///
+    /// - Returns: false when as many as `max` are being spread, or about to be.
+    func reservePaced(of app: AppID, max: Int) -> Bool {
+        let now = self.clocks.now()
         return self.state.withLock { state in
-            state.wide[app]?.count { $0.pace.map { now < $0.endsAt } ?? false } ?? 0
+            guard state.pacedCount(of: app, at: now) < max else { return false }
+            state.pacedReserved[app, default: 0] += 1
+            return true
         }
     }
+
+    /// Gives back the place of a timed-speed push that was not accepted.
+    func releasePaced(of app: AppID) { self.state.withLock { $0.releasePaced(of: app) } }
 
     /// Messages by number, from memory where possible; unknown ones are absent.
     package func deliverables(_ ids: [MessageID]) async throws(StoreError) -> [MessageID: Deliverable] {
@@ -103,6 +119,7 @@ extension DeliveryBook {
         self.state.withLock { state in
             state.committedThrough = message.id
             state.keep(deliverable)
+            if pace != nil { state.releasePaced(of: message.app) }
             if let overridden = message.overrides { state.end(overridden, in: message.app) }
             if !message.isDirect, !message.target.isEmpty, message.timeToLiveSeconds > 0 || pace != nil {
                 state.wide[message.app, default: []].append(Wide(deliverable: deliverable, pace: pace))
@@ -190,6 +207,16 @@ extension DeliveryBook {
 }
 
 extension DeliveryBook.State {
+    fileprivate func pacedCount(of app: AppID, at now: Timestamp) -> Int {
+        let spread = self.wide[app]?.count { $0.pace.map { now < $0.endsAt } ?? false } ?? 0
+        return spread + self.pacedReserved[app, default: 0]
+    }
+
+    fileprivate mutating func releasePaced(of app: AppID) {
+        let left = self.pacedReserved[app, default: 0] - 1
+        self.pacedReserved[app] = left > 0 ? left : nil
+    }
+
     /// Keeps a decoded message, and lets the oldest go beyond the bound.
     fileprivate mutating func keep(_ deliverable: Deliverable) {
         guard self.recent.updateValue(deliverable, forKey: deliverable.id) == nil else { return }

@@ -24,6 +24,7 @@ package final class LocalBus: Sendable {
         self.subscribers.withLock { $0.append(body) }
     }
 
+    /// Rings for all subscribers, and returns when each of them has been told.
     package func publish(_ nudge: Nudge) {
         for subscriber in self.subscribers.withLock({ $0 }) { subscriber(nudge) }
     }

@@ -33,6 +33,7 @@ package final class Presence: Sendable {
         _ = self.state.withLock { $0.active[device.app, default: Ordinals()].insert(device.ordinal) }
     }
 
+    /// Whether the device has a live session on this node.
     package func isOnline(_ device: DeviceKey) -> Bool {
         self.state.withLock { $0.online[device.app]?.contains(device.ordinal) ?? false }
     }

@@ -1,13 +1,18 @@
 /// One install of an app, as the store keeps it.
 package struct Device: Sendable, Equatable {
+    /// Whose install it is; never changes.
     package let app: AppID
+    /// Its place in every bitmap of its app.
     package let ordinal: Ordinal
+    /// Its public name, unique in the store.
     package let registrationID: RegistrationID
     /// Nil for a device that only the API and vendor tokens know; it cannot log in.
     package var secret: SecretHash?
+    /// Told at registration; never changes.
     package let platform: Platform
     /// In order of binding, without duplicates, at most ``tagsMax``.
     package var tags: [Tag] = []
+    /// At most one; nil for none.
     package var alias: Alias?
     /// Digits with an optional `+`, 1 to 20 characters.
     package var mobile: String?
@@ -15,12 +20,14 @@ package struct Device: Sendable, Equatable {
     package var tokens: [String: String] = [:]
     /// What the device says of itself: `model`, `os`, `app_version`.
     package var details: [String: String] = [:]
+    /// When the registration was accepted.
     package let registeredAt: Timestamp
     /// End of its last session, or a moment within the running one; nil before the first.
     package var seenAt: Timestamp?
     /// Whether `options.test_model` pushes reach it.
     package var isTest = false
 
+    /// Most tags of one device.
     package static let tagsMax = 1000
 
     package init(
@@ -43,6 +50,7 @@ package struct Device: Sendable, Equatable {
 ///
 /// Applied inside the store's transaction, so that two changes at once both count.
 package struct DeviceChange: Sendable, Equatable {
+    /// Nil leaves all as they are.
     package var tags: TagChange?
     /// `.some(nil)` unbinds.
     package var alias: Alias??
@@ -50,8 +58,10 @@ package struct DeviceChange: Sendable, Equatable {
     package var mobile: String??
     /// A nil value removes the token.
     package var tokens: [String: String?] = [:]
+    /// Replaces all of them.
     package var details: [String: String]?
 
+    /// How the tags of a device change.
     package enum TagChange: Sendable, Equatable {
         case set([Tag])
         /// Removed first, then added: a tag in both ends bound.
@@ -60,6 +70,7 @@ package struct DeviceChange: Sendable, Equatable {
 
     package init() {}
 
+    /// Whether nothing is to change.
     package var isEmpty: Bool { self == DeviceChange() }
 }
 

@@ -21,7 +21,9 @@ package final class DeviceService: Sendable {
 
     /// A device's wish to be registered.
     package struct Registration: Sendable {
+        /// The app that it says it is an install of.
         package let appKey: AppKey
+        /// What it runs on.
         package let platform: Platform
         /// What it brings along: tags, alias, mobile, tokens, details.
         package let change: DeviceChange
@@ -35,16 +37,23 @@ package final class DeviceService: Sendable {
 
     /// A device that has just been registered. The secret is shown here and never again.
     package struct Registered: Sendable {
+        /// Where its bits stand.
         package let key: DeviceKey
+        /// As it was registered.
         package let platform: Platform
+        /// The name that was made for it.
         package let registrationID: RegistrationID
+        /// 32 lower-case hex digits.
         package let secret: String
     }
 
     /// A device that proved who it is.
     package struct LoggedIn: Sendable, Equatable {
+        /// Where its bits stand.
         package let key: DeviceKey
+        /// As it was registered.
         package let platform: Platform
+        /// The name that it logged in with.
         package let registrationID: RegistrationID
     }
 

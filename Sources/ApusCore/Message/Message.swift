@@ -1,8 +1,12 @@
 /// What is kept of an accepted push: the truth from which everything else is derived.
 package struct Message: Sendable, Equatable {
+    /// Grows in order of acceptance, over all apps.
     package let id: MessageID
+    /// Whose push it is.
     package let app: AppID
+    /// The moment that its time to live, and its day in the limits, are counted from.
     package let acceptedAt: Timestamp
+    /// 0 for devices that are online now, and nobody else.
     package let timeToLiveSeconds: Int
     /// Minutes over which its delivery is spread; 0 for at once.
     package let spreadMinutes: Int
@@ -18,8 +22,10 @@ package struct Message: Sendable, Equatable {
     package let isBroadcast: Bool
     /// The push that this one replaces.
     package let overrides: MessageID?
+    /// Whether it still waits for anybody.
     package var state = State.live
 
+    /// What has become of a message. Only a live one is delivered.
     package enum State: UInt8, Sendable, CaseIterable {
         case live, withdrawn, overridden
     }
@@ -70,5 +76,6 @@ package struct PlatformCounts: Sendable, Equatable {
         set { self.counts[platform] = newValue == 0 ? nil : newValue }
     }
 
+    /// All platforms together.
     package var sum: Int { self.counts.values.reduce(0, +) }
 }

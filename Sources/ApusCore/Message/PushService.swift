@@ -15,6 +15,7 @@ package final class PushService: Sendable {
     private let cids = CIDTable()
     private let days: DailyBook
 
+    /// Builds it over the services of one node.
     package init(
         directory: AppDirectory, index: AudienceIndex, presence: Presence, book: DeliveryBook, committer: Committer,
         store: any Store, clocks: Clocks
@@ -92,9 +93,7 @@ extension PushService {
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
         if request.options.spreadMinutes > 0 {
             let runningMax = limits.ceiling(.timedPushesRunning)
-            guard self.book.pacedCount(of: app.id) < runningMax else {
-                throw Refusal(.kindLimitExceeded, "Exceeds the limit of \(runningMax) timed-speed pushes at a time")
-            }
+            guard self.book.pacedCount(of: app.id) < runningMax else { throw Self.tooManyPaced(runningMax) }
         }
         return audience
     }
@@ -113,8 +112,7 @@ extension PushService {
         let target = index.members(of: audience, on: request.content.platforms).optimized()
         let isBroadcast = request.audience == .all
         let now = self.clocks.now()
-        try await self.days.reserve(
-            app.id, isBroadcast: isBroadcast, target: target, limits: self.directory.limits(of: app.id), at: now)
+        let reservation = try await self.reserve(request, target: target, of: app, at: now)
         let targeted = index.counts(of: target)
         // Whoever did not ask for a time to live gets the standard one, or the app's ceiling where that is lower.
         let limits = self.directory.limits(of: app.id)
@@ -137,10 +135,32 @@ extension PushService {
                 return .message(message, cid: record)
             }
         } catch {
-            self.days.release(app.id, isBroadcast: isBroadcast, target: target)
+            if request.options.spreadMinutes > 0 { self.book.releasePaced(of: app.id) }
+            self.days.release(reservation, of: app.id)
             throw error
         }
         return answer
+    }
+
+    /// Takes the places that a push needs, so that two at once cannot both take the last one.
+    private func reserve(
+        _ request: PushRequest, target: Ordinals, of app: App, at now: Timestamp
+    ) async throws(Refusal) -> DailyBook.Reservation? {
+        let limits = self.directory.limits(of: app.id)
+        let isPaced = request.options.spreadMinutes > 0
+        let runningMax = limits.ceiling(.timedPushesRunning)
+        guard !isPaced || self.book.reservePaced(of: app.id, max: runningMax) else { throw Self.tooManyPaced(runningMax) }
+        do throws(Refusal) {
+            return try await self.days.reserve(
+                app.id, isBroadcast: request.audience == .all, target: target, limits: limits, at: now)
+        } catch {
+            if isPaced { self.book.releasePaced(of: app.id) }
+            throw error
+        }
+    }
+
+    private static func tooManyPaced(_ most: Int) -> Refusal {
+        Refusal(.kindLimitExceeded, "Exceeds the limit of \(most) timed-speed pushes at a time")
     }
 
     private func keep(_ make: (MessageID) -> Write) async throws(Refusal) {

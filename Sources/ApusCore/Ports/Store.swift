@@ -114,8 +114,11 @@ package enum WriteOutcome: Sendable, Equatable {
 
 /// A cid with the answer it stands for.
 package struct CIDRecord: Sendable, Equatable {
+    /// Scoped to the app of its message.
     package let cid: CID
+    /// What every repeat is answered with.
     package let answer: PushAnswer
+    /// When the cid may be used afresh.
     package let expiresAt: Timestamp
 
     package init(cid: CID, answer: PushAnswer, expiresAt: Timestamp) {
@@ -127,6 +130,7 @@ package struct CIDRecord: Sendable, Equatable {
 
 /// The answer to an accepted push.
 package struct PushAnswer: Sendable, Equatable {
+    /// The number of the message that was kept.
     package let messageID: MessageID
     /// Echo of the caller's number; 0 when none was sent.
     package let sendno: Int64

@@ -4,8 +4,11 @@
 package struct MessageReport: Sendable, Equatable {
     /// The platforms that the push named.
     package let platforms: PlatformSet
+    /// Whether it carried a notification.
     package let hasNotification: Bool
+    /// Whether it carried a custom message.
     package let hasMessage: Bool
+    /// Whether it was a live activity, which the own channel does not carry.
     package let isLiveActivity: Bool
     /// Devices that the own channel addresses.
     package let targeted: PlatformCounts
@@ -15,7 +18,10 @@ package struct MessageReport: Sendable, Equatable {
     package let sent: PlatformCounts
     /// Those that acked.
     package let received: PlatformCounts
+    /// Those that reported to have shown it.
     package let displayed: PlatformCounts
+    /// Those whose user opened the notification.
     package let clickedNotification: PlatformCounts
+    /// Those whose user opened the custom message.
     package let clickedMessage: PlatformCounts
 }

@@ -1,7 +1,10 @@
 /// What devices told about one message, as a set: merged by OR, so that repeats and order do not matter.
 package struct Receipt: Sendable, Equatable {
+    /// What it is about.
     package let message: MessageID
+    /// What happened.
     package let kind: Kind
+    /// To whom: devices of the message's app.
     package let ordinals: Ordinals
 
     package init(message: MessageID, kind: Kind, ordinals: Ordinals) {
@@ -10,6 +13,7 @@ package struct Receipt: Sendable, Equatable {
         self.ordinals = ordinals
     }
 
+    /// What a device, or its connection, can tell. The numbers are those of the store.
     package enum Kind: UInt8, Sendable, CaseIterable {
         /// Handed to the device's connection. Written behind: a crash may lose it, a ``received`` implies it.
         case sent

@@ -18,8 +18,11 @@ package final class ReportBook: Sendable {
 
     /// What one device tells about messages.
     package struct Acknowledgement: Sendable {
+        /// Who tells.
         package let device: DeviceKey
+        /// As the device named them: unknown and foreign ones may be among them.
         package let messages: [MessageID]
+        /// What it tells of all of them.
         package let kind: Receipt.Kind
 
         package init(device: DeviceKey, messages: [MessageID], kind: Receipt.Kind) {

@@ -1,0 +1,84 @@
+import ApusCore
+import ApusHTTP
+import NIOCore
+import NIOHTTP1
+
+/// One method that a path offers.
+struct Route: Sendable {
+    let method: HTTPMethod
+    /// Whose calls per minute a call counts among.
+    let bucket: Quota.Bucket
+    /// Whether it answers apps with VIP rights only; every app has them unless its operator took them away.
+    var isVIPOnly = false
+    /// The body of a success.
+    let answer: @Sendable (Call) async throws(Refusal) -> [UInt8]
+
+    init(
+        _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false,
+        answer: @escaping @Sendable (Call) async throws(Refusal) -> [UInt8]
+    ) {
+        self.method = method
+        self.bucket = bucket
+        self.isVIPOnly = isVIPOnly
+        self.answer = answer
+    }
+}
+
+/// A request whose caller is known and may call.
+struct Call: Sendable {
+    let request: HTTPRequest
+    let core: Core
+    let app: App
+
+    /// The body's bytes, for a decoder.
+    func bodyBytes() throws(Refusal) -> [UInt8] { Array(try self.request.body.bytes().readableBytesView) }
+
+    /// A query parameter; nil when it is missing or empty.
+    func query(_ name: String) -> String? { self.request.target.query[name] }
+}
+
+/// What lies at a path.
+enum Place: Sendable {
+    /// At least one method.
+    case offers([Route])
+    /// The state of the node, for whoever asks.
+    case health
+    /// An API version that was taken out of service.
+    case retired
+    case unknown
+
+    /// - Parameter segments: the path, decoded, without empty segments.
+    init(_ segments: [String]) {
+        switch segments.first {
+        case "v2", "sendmsg": self = .retired
+        case "healthz" where segments.count == 1: self = .health
+        case "v3": self = Self.routes(v3: Array(segments.dropFirst())).map(Self.offers) ?? .unknown
+        default: self = .unknown
+        }
+    }
+
+    private static func routes(v3 path: [String]) -> [Route]? {
+        switch path.first {
+        case "push": PushRoutes.routes(at: Array(path.dropFirst()))
+        // The one host of the Beijing zone tells its families apart by a segment of their own.
+        case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
+        default: ReportRoutes.routes(at: path)
+        }
+    }
+}
+
+extension Family {
+    /// The family whose codes answer at a path, known or not.
+    init(path segments: [String]) {
+        switch (segments.first, segments.dropFirst().first) {
+        case ("healthz", _): self = .node
+        case ("v1", _): self = .admin
+        case ("v3", "received"), ("v3", "status"), ("v3", "messages"), ("v3", "users"), ("v3", "report"), ("v3", "group"):
+            self = .report
+        case ("v3", "device"), ("v3", "devices"), ("v3", "tags"), ("v3", "aliases"), ("v3", "test"): self = .device
+        case ("v3", "schedules"): self = .schedule
+        case ("v3", "push") where segments.dropFirst(2).first == "schedules": self = .schedule
+        default: self = .push
+        }
+    }
+}
