@@ -48,8 +48,10 @@ package struct CatchUp: Sendable {
     /// The timed-speed pushes whose share was sent, oldest first.
     private var sharesSent: [MessageID] = []
 
+    /// A session that has just begun.
     package init() {}
 
+    /// Whether what is rung for is sent at once.
     package var isLive: Bool {
         switch self.phase {
         case .live: true

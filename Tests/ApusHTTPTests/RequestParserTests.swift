@@ -102,21 +102,20 @@ import Testing
     // for.
 
     @Test func `accepts nothing that the library's parser refuses`() throws {
-        var random = SplitMix(state: 0xF00D)
+        var random = SplitMix(state: 0xA905)
         let corpus = Self.legal + Self.illegal
         var accepted = 0
         var disagreements: [String] = []
-        for round in 0..<1_500_000 {
+        for round in 0..<40_000 {
             let wire = Self.mutated(corpus[round % corpus.count], &random)
             let parsing = Parsing(bytes: wire)
-            guard let ours = try? parsing.all(), !ours.isEmpty else { continue }
+            guard let all = try? parsing.all(), !all.isEmpty else { continue }
+            // Behind a request that ends the connection the library reads nothing, and ours is asked nothing.
+            let ours = all.prefix(through: all.firstIndex { !$0.keepsAlive } ?? all.count - 1)
             accepted += ours.count
             // Unknown methods, raw spaces and raw bytes in a query are accepted on purpose, and offers to upgrade are
             // ignored.
             guard ours.allSatisfy(\.isOrdinary) else { continue }
-            // Behind a request that ends the connection the library reads nothing, and ours is asked nothing.
-            let last = ours.firstIndex { !$0.keepsAlive } ?? ours.endIndex
-            let ours = ours.prefix(through: min(last, ours.count - 1))
             let theirs = Oracle.requests(in: wire).map(\.summary)
             if !theirs.starts(with: ours.map(\.summary)) { disagreements.append(String(decoding: wire, as: UTF8.self)) }
         }
