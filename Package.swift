@@ -12,6 +12,7 @@ let ours: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -68,7 +69,11 @@ let package = Package(
         tests("ApusContractTests", ["ApusContract"]),
         tests("ApusRoaringTests", ["ApusRoaring"]),
         tests("ApusWireTests", ["ApusWire", nioCore]),
-        tests("ApusHTTPTests", ["ApusHTTP", "ApusContract", "ApusTesting", nioCore, nioPosix]),
+        tests(
+            "ApusHTTPTests",
+            [
+                "ApusHTTP", "ApusContract", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioSSL,
+            ]),
         tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
         tests("ApusEdgeTests", ["ApusEdge", "ApusCore", "ApusTesting", "ApusWire", nioCore, nioPosix]),

@@ -3,8 +3,8 @@ package import ApusWire
 
 /// What one device connection may do next.
 ///
-/// No I/O, no clock: WebSocket events in, one action out. The owner performs the action, reports back how a registration
-/// or login went, and hands in no further event meanwhile.
+/// No I/O, no clock: WebSocket events in, one action out. The owner performs the action, reports back how a
+/// registration or login went, and hands in no further event meanwhile.
 package struct Session: Sendable {
     /// What is to be done next.
     package enum Action: Equatable, Sendable {

@@ -1,7 +1,8 @@
-import ApusCore
 import ApusTesting
 import Synchronization
 import Testing
+
+@testable import ApusCore
 
 @Suite struct `A rate limiter` {
     @Test func `counts calls in a window of 60 seconds that starts with the first one`() {

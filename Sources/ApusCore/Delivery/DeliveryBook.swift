@@ -154,9 +154,9 @@ extension DeliveryBook {
     /// Takes note of a committed withdrawal and tells the devices that are here.
     package func withdrawn(_ id: MessageID) {
         let known = self.state.withLock { state -> Deliverable? in
-            // Withdrawing looked it up a moment ago; should it be gone from memory again, devices are not told, and
-            // drop the push at its expiry.
-            guard let deliverable = state.recent[id] else { return nil }
+            // Withdrawing looked it up a moment ago; should a narrow one be gone from memory again, devices are not
+            // told, and drop the push at its expiry.
+            guard let deliverable = state.recent[id] ?? state.wideDeliverable(id) else { return nil }
             state.end(id, in: deliverable.app)
             return deliverable
         }
@@ -233,6 +233,10 @@ extension DeliveryBook.State {
             self.recentOrder.removeFirst(self.recentHead)
             self.recentHead = 0
         }
+    }
+
+    fileprivate func wideDeliverable(_ id: MessageID) -> Deliverable? {
+        self.wide.values.lazy.joined().first { $0.deliverable.id == id }?.deliverable
     }
 
     fileprivate mutating func forget(_ id: MessageID) { self.recent[id] = nil }
