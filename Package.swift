@@ -48,18 +48,18 @@ let package = Package(
         .systemLibrary(name: "CRoaring", providers: [.apt(["libroaring-dev"])]),
         room("ApusContract"),
         room("ApusRoaring", ["CRoaring"]),
-        room("ApusWire", ["ApusContract", nioCore]),
+        room("ApusWire", ["ApusContract", crypto, nioCore]),
         room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
         room("ApusSQLite", ["ApusCore", grdb]),
-        room("ApusAPI", ["ApusCore", "ApusHTTP", nioCore, nioHTTP1, logging]),
-        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto]),
+        room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioHTTP1]),
+        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioHTTP1]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(
             name: "apus",
             dependencies: [
                 "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
-                argumentParser, logging, nioCore, nioPosix, nioHTTP1, nioSSL, unixSignals, crypto,
+                "ApusContract", argumentParser, logging, nioCore, nioPosix, nioHTTP1, unixSignals,
             ],
             swiftSettings: ours),
         .target(
@@ -72,11 +72,15 @@ let package = Package(
         tests(
             "ApusHTTPTests",
             [
-                "ApusHTTP", "ApusContract", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioSSL,
+                "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioSSL,
             ]),
         tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
-        tests("ApusEdgeTests", ["ApusEdge", "ApusCore", "ApusTesting", "ApusWire", nioCore, nioPosix]),
+        tests(
+            "ApusEdgeTests",
+            [
+                "ApusEdge", "ApusCore", "ApusHTTP", "ApusSQLite", "ApusTesting", "ApusWire", logging, nioCore, nioPosix,
+            ]),
         tests(
             "ConformanceTests",
             ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging, nioCore]),

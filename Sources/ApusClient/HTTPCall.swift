@@ -1,4 +1,4 @@
-import ApusWire
+import ApusContract
 import NIOCore
 
 /// One call of the REST API: connects, asks, reads the whole answer, disconnects.

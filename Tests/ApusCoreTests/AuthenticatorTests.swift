@@ -11,18 +11,19 @@ import Testing
         #expect(try authenticator.authenticate(Self.right(app), from: nil).id == app.id)
     }
 
-    @Test(arguments: [
-        (.none, .missingCredentials), (.malformed, .malformedCredentials),
-        (.basic(user: "", password: ""), .missingCredentials),
-        (.basic(user: "", password: TestCore.secret), .unknownKey),
-        (.basic(user: "short", password: TestCore.secret), .unknownKey),
-        (.basic(user: String(repeating: "z", count: 24), password: TestCore.secret), .unknownKey),
-        (.basic(user: String(repeating: "a", count: 24), password: ""), .badSecret),
-        (.basic(user: String(repeating: "a", count: 24), password: String(repeating: "a", count: 24)), .badSecret),
-        (.basic(user: String(repeating: "a", count: 24), password: TestCore.secret + "0"), .badSecret),
-        (.basic(user: String(repeating: "A", count: 24), password: TestCore.secret), .unknownKey),
-        (.basic(user: "group-" + String(repeating: "a", count: 24), password: TestCore.secret), .badSecret),
-    ] as [(Authenticator.Credentials, Refusal.Kind)])
+    @Test(
+        arguments: [
+            (.none, .missingCredentials), (.malformed, .malformedCredentials),
+            (.basic(user: "", password: ""), .missingCredentials),
+            (.basic(user: "", password: TestCore.secret), .unknownKey),
+            (.basic(user: "short", password: TestCore.secret), .unknownKey),
+            (.basic(user: String(repeating: "z", count: 24), password: TestCore.secret), .unknownKey),
+            (.basic(user: String(repeating: "a", count: 24), password: ""), .badSecret),
+            (.basic(user: String(repeating: "a", count: 24), password: String(repeating: "a", count: 24)), .badSecret),
+            (.basic(user: String(repeating: "a", count: 24), password: TestCore.secret + "0"), .badSecret),
+            (.basic(user: String(repeating: "A", count: 24), password: TestCore.secret), .unknownKey),
+            (.basic(user: "group-" + String(repeating: "a", count: 24), password: TestCore.secret), .badSecret),
+        ] as [(Authenticator.Credentials, Refusal.Kind)])
     func `refuses everything else, each with its reason`(
         _ credentials: Authenticator.Credentials, _ kind: Refusal.Kind
     ) async throws {
@@ -32,18 +33,20 @@ import Testing
     }
 
     /// The codes are those of the contract's table; the push family stands for the others.
-    @Test(arguments: [
-        (.missingCredentials, 401, 1004), (.malformedCredentials, 401, 1004), (.unknownKey, 400, 1008),
-        (.badSecret, 401, 1004), (.blacklisted, 403, 2003), (.addressNotAllowed, 403, 2004),
-        (.rateLimited, 429, 2002),
-    ] as [(Refusal.Kind, Int, Int)])
+    @Test(
+        arguments: [
+            (.missingCredentials, 401, 1004), (.malformedCredentials, 401, 1004), (.unknownKey, 400, 1008),
+            (.badSecret, 401, 1004), (.blacklisted, 403, 2003), (.addressNotAllowed, 403, 2004),
+            (.rateLimited, 429, 2002),
+        ] as [(Refusal.Kind, Int, Int)])
     func `answers with the documented codes`(_ kind: Refusal.Kind, _ status: Int, _ code: Int) {
         let row = kind.row(for: .push)
         #expect(row.status.rawValue == status)
         #expect(row.code == code)
     }
 
-    @Test func `stops listening to an address whose credentials failed too often, until the window ends`() async throws {
+    @Test func `stops listening to an address whose credentials failed too often, until the window ends`() async throws
+    {
         let clock = StoppedClock()
         let (authenticator, app, address) = try await Self.door(clock, limits: Limits([.failedAuthPerMinute: 3]))
         let other = try #require(IPAddress("198.51.100.8"))
@@ -86,7 +89,9 @@ import Testing
         var changed = app
         try authenticator.authorize(changed, from: address)
         try authenticator.authorize(changed, from: nil)
-        changed.allowedSources = [try #require(AddressBlock("10.0.0.0/8")), try #require(AddressBlock("198.51.100.0/24"))]
+        changed.allowedSources = [
+            try #require(AddressBlock("10.0.0.0/8")), try #require(AddressBlock("198.51.100.0/24")),
+        ]
         try authenticator.authorize(changed, from: address)
         for elsewhere in [IPAddress("198.51.101.7"), IPAddress("::1"), nil] {
             #expect(throws: Refusal(.addressNotAllowed)) { try authenticator.authorize(changed, from: elsewhere) }
@@ -127,24 +132,25 @@ import Testing
 }
 
 @Suite struct `Credentials in a header` {
-    @Test(arguments: [
-        (nil, .none), ("", .none), ("   ", .none),
-        ("Basic dXNlcjpwYXNz", .basic(user: "user", password: "pass")),
-        ("basic dXNlcjpwYXNz", .basic(user: "user", password: "pass")),
-        ("BASIC   dXNlcjpwYXNz ", .basic(user: "user", password: "pass")),
-        ("  Basic dXNlcjpwYXNz", .basic(user: "user", password: "pass")),
-        // a:b:c is split at the first colon.
-        ("Basic YTpiOmM=", .basic(user: "a", password: "b:c")),
-        ("Basic Og==", .basic(user: "", password: "")),
-        ("Basic dXNlcjo=", .basic(user: "user", password: "")),
-        ("Basic OnBhc3M=", .basic(user: "", password: "pass")),
-        ("Basic 5aW9OuWlvQ==", .basic(user: "好", password: "好")),
-        ("Basic", .malformed), ("Basic ", .malformed), ("Basic:dXNlcjpwYXNz", .malformed),
-        ("dXNlcjpwYXNz", .malformed), ("Bearer dXNlcjpwYXNz", .malformed), ("Basicc dXNlcjpwYXNz", .malformed),
-        // No colon inside; no base64; bytes that are no UTF-8.
-        ("Basic dXNlcg==", .malformed), ("Basic user:pass", .malformed), ("Basic dXNlcjpwYXN", .malformed),
-        ("Basic /zr/", .malformed), ("Basic ====", .malformed),
-    ] as [(String?, Authenticator.Credentials)])
+    @Test(
+        arguments: [
+            (nil, .none), ("", .none), ("   ", .none),
+            ("Basic dXNlcjpwYXNz", .basic(user: "user", password: "pass")),
+            ("basic dXNlcjpwYXNz", .basic(user: "user", password: "pass")),
+            ("BASIC   dXNlcjpwYXNz ", .basic(user: "user", password: "pass")),
+            ("  Basic dXNlcjpwYXNz", .basic(user: "user", password: "pass")),
+            // a:b:c is split at the first colon.
+            ("Basic YTpiOmM=", .basic(user: "a", password: "b:c")),
+            ("Basic Og==", .basic(user: "", password: "")),
+            ("Basic dXNlcjo=", .basic(user: "user", password: "")),
+            ("Basic OnBhc3M=", .basic(user: "", password: "pass")),
+            ("Basic 5aW9OuWlvQ==", .basic(user: "好", password: "好")),
+            ("Basic", .malformed), ("Basic ", .malformed), ("Basic:dXNlcjpwYXNz", .malformed),
+            ("dXNlcjpwYXNz", .malformed), ("Bearer dXNlcjpwYXNz", .malformed), ("Basicc dXNlcjpwYXNz", .malformed),
+            // No colon inside; no base64; bytes that are no UTF-8.
+            ("Basic dXNlcg==", .malformed), ("Basic user:pass", .malformed), ("Basic dXNlcjpwYXN", .malformed),
+            ("Basic /zr/", .malformed), ("Basic ====", .malformed),
+        ] as [(String?, Authenticator.Credentials)])
     func `are read leniently as to the scheme and strictly as to the rest`(
         _ header: String?, _ expected: Authenticator.Credentials
     ) {

@@ -96,7 +96,9 @@ import Testing
 @Suite struct `A quota` {
     @Test func `counts each bucket of each app by itself, within the app's own limit`() async throws {
         let node = try await TestCore.open(limits: Limits([.pushPerMinute: 5]))
-        let (app, other) = (try await node.createApp("a", limits: Limits([.pushPerMinute: 2])), try await node.createApp("b"))
+        let (app, other) = (
+            try await node.createApp("a", limits: Limits([.pushPerMinute: 2])), try await node.createApp("b")
+        )
         let quota = node.core.quota
         #expect(quota.take(.push, of: app.id) == .init(limit: 2, remaining: 1, resetSeconds: 60, isWithin: true))
         #expect(quota.take(.push, of: app.id).isWithin)
@@ -104,7 +106,9 @@ import Testing
         #expect(quota.take(.push, of: other.id) == .init(limit: 5, remaining: 4, resetSeconds: 60, isWithin: true))
         let standard: [(Quota.Bucket, Int)] = [(.report, 2400), (.device, 600), (.schedule, 100), (.file, 20)]
         for (bucket, limit) in standard {
-            #expect(quota.take(bucket, of: app.id) == .init(limit: limit, remaining: limit - 1, resetSeconds: 60, isWithin: true))
+            #expect(
+                quota.take(bucket, of: app.id)
+                    == .init(limit: limit, remaining: limit - 1, resetSeconds: 60, isWithin: true))
         }
     }
 

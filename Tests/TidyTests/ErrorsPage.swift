@@ -29,7 +29,7 @@ enum ErrorsPage {
         | push | `/v3/push…`, and every path that belongs to no other family |
         | report | `/v3/received…`, `/v3/messages…`, `/v3/status/…`, `/v3/users`, and all of them below `/v3/report` |
         | device | `/v3/devices…`, `/v3/tags…`, `/v3/aliases…`; the edge, in its answers and its `error` frames |
-        | schedule | `/v3/schedules…` |
+        | schedule | `/v3/schedules…`, `/v3/push/schedules…` |
         | admin | `/v1/…` |
         | node | `/healthz` |
 
