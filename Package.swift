@@ -72,7 +72,8 @@ let package = Package(
         tests(
             "ApusHTTPTests",
             [
-                "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioSSL,
+                "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2,
+                nioSSL,
             ]),
         tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
@@ -83,7 +84,10 @@ let package = Package(
             ]),
         tests(
             "ConformanceTests",
-            ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging, nioCore]),
+            [
+                "apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging,
+                nioCore,
+            ]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]
 )

@@ -142,12 +142,15 @@ import Testing
     static let legal = [
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /v3/push/cid?count=3&type=push HTTP/1.1\r\nhost: a\r\nACCEPT: */*\r\nX-Empty:\r\nX-Blank: \t b \t\r\n\r\n",
-        "POST /v3/push HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nContent-Type: application/json\r\n\r\n{\"a\":[1,2]}",
-        "POST /v3/push HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nA;e=1\r\n0123456789\r\n0\r\n\r\n",
+        "POST /v3/push HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n"
+            + "Content-Type: application/json\r\n\r\n{\"a\":[1,2]}",
+        "POST /v3/push HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "2\r\n{}\r\nA;e=1\r\n0123456789\r\n0\r\n\r\n",
         "PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: b\r\nX-U: c\r\n\r\n",
         "DELETE /v3/push/12 HTTP/1.0\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        "GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}GET /c HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+            + "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}GET /c HTTP/1.1\r\nHost: a\r\n\r\n",
         "OPTIONS /v3/push HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
     ]
 

@@ -1,9 +1,12 @@
 import ApusContract
+
 @testable import apus
 
 /// `docs/configuration.md`: settings and limits, for operators.
 enum ConfigurationPage {
-    static var text: String { "\(self.head)\n\n\(self.settings)\n\n\(self.limitsHead)\n\n\(self.limits)\n\n\(self.tail)\n" }
+    static var text: String {
+        "\(self.head)\n\n\(self.settings)\n\n\(self.limitsHead)\n\n\(self.limits)\n\n\(self.tail)\n"
+    }
 
     private static let head = """
         # Configuration
@@ -80,7 +83,8 @@ enum ConfigurationPage {
                 + "are ignored."
         case .limit: "A limit, as `NAME=VALUE`; see below."
         case .drainSeconds: "How long a stop may take before what is left is cut off, 0 to 3600."
-        case .logLevel: "`trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`. Logs go to standard error."
+        case .logLevel:
+            "`trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`. Logs go to standard error."
         }
     }
 

@@ -91,11 +91,13 @@ enum ErrorsPage {
         case .ok: ""
         case .badRequest: "The request cannot be carried out as it is. Sending it again changes nothing."
         case .unauthorized: "The credentials do not hold. `WWW-Authenticate: Basic` comes along."
-        case .forbidden: "The credentials hold, and the call is not allowed: the operator of the server can change that."
+        case .forbidden:
+            "The credentials hold, and the call is not allowed: the operator of the server can change that."
         case .notFound: "Nothing is there: the path, or the object that it names."
         case .methodNotAllowed: "The path exists. `Allow` lists the methods that it offers."
         case .gone: "It existed once, and will not come back."
-        case .tooManyRequests: "`Retry-After` has the seconds to wait; the `X-Rate-Limit-…` headers tell the whole budget."
+        case .tooManyRequests:
+            "`Retry-After` has the seconds to wait; the `X-Rate-Limit-…` headers tell the whole budget."
         case .internalServerError: "A fault of the server, or a disk that is full or broken. Its log has the details."
         case .badGateway: "The server is there and its store is not, or the store is just being upgraded."
         case .serviceUnavailable: "The server cannot take the request now. `Retry-After` says when to come again."
@@ -108,7 +110,8 @@ enum ErrorsPage {
     private static func meaning(_ kind: Refusal.Kind) -> String {
         switch kind {
         case .missingValue: "a required key or the whole body is missing"
-        case .badValue: "a value has the wrong type, format or range; the body is not JSON; the request is not legal HTTP"
+        case .badValue:
+            "a value has the wrong type, format or range; the body is not JSON; the request is not legal HTTP"
         case .unsupportedKey: "a key that the push object does not have"
         case .tooLarge: "the body, or a part of the push, is larger than its limit"
         case .emptyAudience: "no device matches the audience"
@@ -135,7 +138,8 @@ enum ErrorsPage {
         case .deviceUnknown: "the app has no device with this registration id"
         case .methodNotAllowed: "the path does not offer this method"
         case .retired: "API version 2, or a push for Windows Phone alone"
-        case .rateLimited: "more calls in a minute than the app may make, or too many failed authentications from one address"
+        case .rateLimited:
+            "more calls in a minute than the app may make, or too many failed authentications from one address"
         case .broadcastsUsedUp: "the app's broadcasts of the day (UTC+8) are used up (`broadcasts_per_day`)"
         case .internalFault: "something that should not happen"
         case .backendDown: "the store cannot be reached, or is being upgraded"
