@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
+                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite",
                 "ApusContract", argumentParser, logging, nioCore, nioPosix, nioHTTP1, unixSignals,
             ],
             swiftSettings: ours),
@@ -75,7 +75,7 @@ let package = Package(
                 "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2,
                 nioSSL,
             ]),
-        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
+        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting", logging]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
         tests(
             "ApusEdgeTests",
@@ -88,6 +88,7 @@ let package = Package(
                 "apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging,
                 nioCore,
             ]),
+        tests("ApusTests", ["apus", "ApusContract", "ApusHTTP", "ApusTesting", argumentParser, nioCore, nioHTTP1]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]
 )

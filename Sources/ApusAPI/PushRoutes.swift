@@ -17,14 +17,7 @@ enum PushRoutes {
 
     @Sendable private static func push(_ call: Call) async throws(Refusal) -> [UInt8] {
         try self.refuseEncrypted(call)
-        let root = try JSONValue.requestBody(try call.bodyBytes())
-        // A replay is answered whatever else its body says.
-        if let cid = root["cid"]?.string.flatMap(CID.init),
-            let answer = try await call.core.pushes.answer(to: cid, of: call.app)
-        {
-            return answer.body
-        }
-        return try await call.core.pushes.push(try PushRequest(root), of: call.app).body
+        return try await call.core.pushes.push(try JSONValue.requestBody(try call.bodyBytes()), of: call.app).body
     }
 
     @Sendable private static func validate(_ call: Call) async throws(Refusal) -> [UInt8] {

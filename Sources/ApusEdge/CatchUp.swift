@@ -27,7 +27,7 @@ package struct CatchUp: Sendable {
     /// Most pushes held while a page is read. When full, stored ones are left to the next page, fleeting ones make room
     /// for younger ones, and a share ends the session.
     package static let heldMax = 32
-    /// How long a fleeting push may be held.
+    /// How long a fleeting push may be held, from the moment it was rung for: what the store took is not its fault.
     package static let fleetingMaxMilliseconds: Int64 = 5000
     /// Timed-speed pushes that a session remembers; far more than run at a time.
     private static let sharesMax = 256
@@ -46,6 +46,8 @@ package struct CatchUp: Sendable {
     /// Whether a stored push was rung for that no page read so far may hold.
     private var isRung = false
     private var held: [Delivery] = []
+    /// Taken back while a page was read that may still hold them.
+    private var takenBack: [MessageID] = []
     /// The timed-speed pushes whose share was sent, oldest first.
     private var sharesSent: [MessageID] = []
 
@@ -89,6 +91,7 @@ package struct CatchUp: Sendable {
     package mutating func beginPage() -> MessageID {
         self.phase = .reading
         self.isRung = false
+        self.takenBack = []
         return self.cursor
     }
 
@@ -102,7 +105,8 @@ package struct CatchUp: Sendable {
         let due = self.held.filter { isLast && !self.isRung || $0.deliverable.id <= pageEnd }
         self.held.removeAll { held in due.contains { $0.deliverable === held.deliverable } }
         let inPage = Set(page.map(\.deliverable.id))
-        let joined = page + due.filter { !inPage.contains($0.deliverable.id) }
+        let joined = (page + due.filter { !inPage.contains($0.deliverable.id) })
+            .filter { !self.takenBack.contains($0.deliverable.id) }
         return joined.filter { $0.isDeliverable(at: now) }.sorted { $0.deliverable.id < $1.deliverable.id }
     }
 
@@ -140,7 +144,13 @@ package struct CatchUp: Sendable {
     }
 
     /// A message was taken back: it must not be sent any more.
-    package mutating func withdraw(_ id: MessageID) { self.held.removeAll { $0.deliverable.id == id } }
+    package mutating func withdraw(_ id: MessageID) {
+        self.held.removeAll { $0.deliverable.id == id }
+        switch self.phase {
+        case .reading: self.takenBack.append(id)
+        case .live, .blocked: break
+        }
+    }
 
     private mutating func note(_ delivery: Delivery) {
         let id = delivery.deliverable.id
@@ -185,7 +195,7 @@ extension Delivery {
     /// Whether a device may still get it.
     package func isDeliverable(at now: Timestamp) -> Bool {
         self.isFleeting
-            ? now.milliseconds - self.dueAt.milliseconds <= CatchUp.fleetingMaxMilliseconds
+            ? now.milliseconds - (self.rungAt ?? self.dueAt).milliseconds <= CatchUp.fleetingMaxMilliseconds
             : now < self.deliverable.expiresAt(dueAt: self.dueAt)
     }
 }

@@ -8,7 +8,9 @@ private import Synchronization
 package final class SessionDirectory: Sendable {
     /// Where a session is: the index of its event loop, and its name there.
     package struct Place: Equatable, Sendable {
+        /// The index of the event loop.
         package let loop: Int
+        /// The session's name there.
         package let session: SessionID
     }
 

@@ -29,7 +29,7 @@ struct StoreFile {
         guard folder >= 0 else { throw self.unreachable() }
         defer { close(folder) }
         guard flock(folder, LOCK_EX) == 0 else { throw self.unreachable() }
-        if access(self.path, F_OK) == 0 {
+        if self.exists {
             try self.inspect()
         } else {
             try self.make()
@@ -37,6 +37,8 @@ struct StoreFile {
         }
         return try body()
     }
+
+    var exists: Bool { access(self.path, F_OK) == 0 }
 
     /// Why SQLite did not open or read the file.
     func refusal(_ error: any Error) -> SQLiteOpenError {

@@ -97,7 +97,7 @@ actor Writer {
             var last: MessageID?
             let outcomes = try writes.map { write in
                 let outcome = try write.apply(in: db)
-                if case .message(let message, _) = write, outcome == .done {
+                if case .message(let message, _, _) = write, outcome == .done {
                     last = max(last ?? message.id, message.id)
                 }
                 return outcome
@@ -118,12 +118,12 @@ extension Write {
     /// Does one write inside a transaction. What it throws must undo the transaction.
     fileprivate func apply(in db: Database) throws -> WriteOutcome {
         switch self {
-        case .message(let message, let cid):
+        case .message(let message, _, let cid):
             return try Messages.keep(message, cid: cid, in: db)
         case .receipts(let receipts, let now):
             try Receipts.merge(receipts, at: now, in: db)
-        case .withdraw(let message):
-            try Messages.withdraw(message, in: db)
+        case .withdraw(let message, let app):
+            try Messages.withdraw(message, of: app, in: db)
         case .register(let device):
             return try Devices.register(device, in: db)
         case .change(let change, let ordinal, let app):

@@ -52,12 +52,17 @@ package struct ClientFrame: Sendable, Equatable {
 
     /// A new install.
     package struct Registration: Sendable, Equatable {
+        /// The app that the install is of; whether there is one is decided elsewhere.
         package let appKey: AppKey
+        /// The system it runs on; it never changes.
         package let platform: Platform
         /// At most 1000, as they were sent.
         package let tags: [Tag]
+        /// Nil for none.
         package let alias: Alias?
+        /// Digits with an optional `+`, 1 to 20 characters; nil for none.
         package let mobile: String?
+        /// Vendor tokens; empty for none.
         package let tokens: Tokens
         /// `model`, `os` and `app_version`, where they were told; nil without `device`.
         package let details: [String: String]?
@@ -65,8 +70,11 @@ package struct ClientFrame: Sendable, Equatable {
 
     /// A known install. Whether id and secret hold is decided elsewhere.
     package struct Login: Sendable, Equatable {
+        /// As the device sent it, well-formed or not.
         package let registrationID: String
+        /// As the device sent it; never logged.
         package let secret: String
+        /// Vendor tokens that have changed; empty for none.
         package let tokens: Tokens
         /// As in ``Registration/details``.
         package let details: [String: String]?

@@ -13,17 +13,18 @@ enum ConfigurationPage {
 
         This page is printed from `SettingName` and `LimitName` in the sources.
 
-        A setting has one name and three places. The command line wins over the environment, the environment over the file,
-        and the file over the default. `apus config` shows what is in force and which place it came from.
+        A setting has one name and three places. The command line wins over the environment, the environment over the
+        file, and the file over the default. `apus config` shows what is in force and which place it came from.
 
         | Place | Form |
         |---|---|
         | command line | `apus serve --api 0.0.0.0:8080 --limit push_per_minute=1200 --limit body_bytes=65536` |
         | environment | `APUS_API=0.0.0.0:8080 APUS_LIMIT=push_per_minute=1200,body_bytes=65536` |
-        | file, named by `--config FILE` or `APUS_CONFIG` | `api = 0.0.0.0:8080`, one setting a line; `#` begins a comment; a list is a repeated line |
+        | file | `api = 0.0.0.0:8080`, one setting a line; `#` begins a comment; a list is a repeated line |
 
-        A bad value anywhere, an unknown option and an unknown key of the file stop the start with exit status 64 and a sentence
-        that names the place. An unknown variable that begins with `APUS_` is only warned of.
+        The file is named by `--config FILE` or the variable `APUS_CONFIG`. A bad value anywhere, an unknown option and
+        an unknown key of the file stop the start with exit status 64 and a sentence that names the place. An unknown
+        variable that begins with `APUS_` is only warned of.
 
         ## Settings
         """
@@ -43,9 +44,9 @@ enum ConfigurationPage {
     private static let limitsHead = """
         ## Limits
 
-        `--limit NAME=VALUE` sets a limit for the whole server, `apus app create|update --limit NAME=VALUE` for one app; the
-        app's own value wins. 0 means unlimited. Where callers of the vendor's service rely on a limit, the default is the
-        vendor's; limits that only sell an account type are off.
+        `--limit NAME=VALUE` sets a limit for the whole server, `apus app create|update --limit NAME=VALUE` for one app;
+        the app's own value wins. 0 means unlimited. Where callers of the vendor's service rely on a limit, the default
+        is the vendor's; limits that only sell an account type are off.
         """
 
     private static var limits: String {
@@ -60,8 +61,9 @@ enum ConfigurationPage {
     }
 
     private static let tail = """
-        The sizes inside a push (4000 bytes of notification and message, 2000 of an iOS notification, 3584 of a live activity)
-        and the lengths of its lists (20 tags, 1000 aliases or registration ids) belong to the API and are fixed.
+        The sizes inside a push (4000 bytes of notification and message, 2000 of an iOS notification, 3584 of a live
+        activity) and the lengths of its lists (20 tags, 1000 aliases or registration ids) belong to the API and are
+        fixed.
         """
 
     private static func meaning(_ name: SettingName) -> String {
@@ -70,8 +72,8 @@ enum ConfigurationPage {
         case .api: "Where the REST API listens, as `HOST:PORT`; IPv6 in brackets, port 0 for any free one."
         case .edge: "Where devices connect, likewise."
         case .roles:
-            "What this node does: `api` (REST), `edge` (devices), `relay` (timed-speed pushes, upkeep, retention). In this "
-                + "release nodes do not work together, so leave all three on."
+            "What this node does: `api` (REST), `edge` (devices), `relay` (timed-speed pushes, upkeep, retention). "
+                + "In this release nodes do not work together, so leave all three on."
         case .store: "`sqlite` is the only one of this release."
         case .bus: "`local` is the only one of this release."
         case .tlsCertificate: "A certificate chain in PEM, the server's own first. Both listeners then speak TLS only."
@@ -79,8 +81,8 @@ enum ConfigurationPage {
         case .httpsOnly:
             "`on` refuses API calls that did not come over TLS, here or at a trusted proxy, with 404 / 1020."
         case .trustProxy:
-            "An address or CIDR block whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. From everybody else they "
-                + "are ignored."
+            "An address or CIDR block whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. From everybody "
+                + "else they are ignored."
         case .limit: "A limit, as `NAME=VALUE`; see below."
         case .drainSeconds: "How long a stop may take before what is left is cut off, 0 to 3600."
         case .logLevel:
@@ -101,8 +103,8 @@ enum ConfigurationPage {
         case .broadcastsPerDay: "Pushes with the audience `all` in a day of UTC+8; over it 429 / 2008."
         case .devicesPerAlias: "Devices that may carry the same alias; a device that asks for more is refused."
         case .timeToLiveMaxSeconds:
-            "The ceiling of `options.time_to_live`; over it 400 / 1003. A push that names none gets a day, or this if it is "
-                + "less."
+            "The ceiling of `options.time_to_live`; over it 400 / 1003. A push that names none gets a day, or this "
+                + "if it is less."
         case .offlinePerDevice:
             "Pushes that wait for one device. At its login the oldest beyond are dropped, and counted as dropped."
         case .cidPerCall: "Ids of one call to `/v3/push/cid`, at most 1000."
@@ -110,8 +112,8 @@ enum ConfigurationPage {
         case .timedPushesRunning: "Pushes with `big_push_duration` that are being spread at a time; over it 400 / 1012."
         case .pushesPerDevicePerDay: "Pushes to one device in a day of UTC+8; a push to a device over it is 403 / 2005."
         case .framesPerSecond:
-            "Frames of one device, sustained, with bursts of ten times as many; acks of what was sent are free. Over it the "
-                + "connection is closed with 4008."
+            "Frames of one device, sustained, with bursts of ten times as many; acks of what was sent are free. "
+                + "Over it the connection is closed with 4008."
         case .bodyBytes: "The longest JSON body; over it 400 with the family's code."
         case .fileBytes: "The longest uploaded file. Not served yet."
         case .imageBytes: "The longest uploaded image. Not served yet."

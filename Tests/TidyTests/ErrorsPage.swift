@@ -17,10 +17,10 @@ enum ErrorsPage {
         {"error": {"code": 1003, "message": "audience.tag[2] must be 1 to 40 bytes of …"}}
         ```
 
-        - `error.code` is an integer, unique **within its family** only: look it up in the column of the endpoint's family.
-          Where the vendor documents no code for a situation, it is the number of the status.
-        - `error.message` is a sentence for people. Where Apus knows more than the general sentence below, it names the place
-          in the request and what would be right instead. Programs should look at the status and the code.
+        - `error.code` is an integer, unique **within its family** only: look it up in the column of the endpoint's
+          family. Where the vendor documents no code for a situation, it is the number of the status.
+        - `error.message` is a sentence for people. Where Apus knows more than the general sentence below, it names the
+          place in the request and what would be right instead. Programs should look at the status and the code.
         - `error.illegal_rids` lists the registration ids at fault, where there are any.
         - Success is always 200. Nothing that failed has a `msg_id`, and nothing of it was sent or kept.
 
@@ -33,8 +33,9 @@ enum ErrorsPage {
         | admin | `/v1/…` |
         | node | `/healthz` |
 
-        A cell below is the business code, with its status before it where that is another than the section's. Situations
-        of endpoints that this release does not serve yet are listed as well (see [compatibility.md](compatibility.md)).
+        A cell below is the business code, with its status before it where that is another than the section's.
+        Situations of endpoints that this release does not serve yet are listed as well
+        (see [compatibility.md](compatibility.md)).
         """
 
     /// - Returns: nil for a status that no refusal has.

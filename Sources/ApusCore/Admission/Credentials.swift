@@ -8,7 +8,7 @@ extension Authenticator.Credentials {
             return
         }
         guard let space = header.firstIndex(of: " "), header[..<space].lowercased() == "basic",
-            let bytes = Base64.decode(header[space...].drop { $0 == " " }),
+            let bytes = Base64.decode(header[space...].filter { $0 != " " }),
             let text = String(validating: bytes, as: UTF8.self), let colon = text.firstIndex(of: ":")
         else {
             self = .malformed
