@@ -22,6 +22,10 @@ package final class Core: Sendable {
     package let devices: DeviceService
     /// Receipts in, counts out.
     package let reports: ReportBook
+    /// Scheduled tasks.
+    package let schedules: ScheduleService
+    /// What makes their pushes.
+    package let scheduleRunner: ScheduleRunner
     /// Who may call.
     package let authenticator: Authenticator
     /// How often.
@@ -41,7 +45,8 @@ package final class Core: Sendable {
         let presence = Presence()
         let bus = LocalBus()
         let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last)
-        let follower = Follower(index: index, book: book, logger: logger)
+        let bell = ScheduleBell()
+        let follower = Follower(index: index, book: book, bell: bell, logger: logger)
         let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
         self.store = store
         self.clocks = clocks
@@ -58,6 +63,11 @@ package final class Core: Sendable {
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
+        self.schedules = ScheduleService(
+            directory: directory, pushes: self.pushes, committer: committer, store: store, clocks: clocks)
+        self.scheduleRunner = ScheduleRunner(
+            directory: directory, pushes: self.pushes, committer: committer, store: store, bell: bell, clocks: clocks,
+            logger: logger)
         self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
         self.quota = Quota(directory: directory, clocks: clocks)
         try await self.reloadApps()
@@ -83,24 +93,32 @@ package final class Core: Sendable {
 private struct Follower: Sendable {
     let index: AudienceIndex
     let book: DeliveryBook
+    let bell: ScheduleBell
     let logger: Logger
 
     func committed(_ write: Write, _ outcome: WriteOutcome) {
         switch (write, outcome) {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
-        case (.message(let message, _), .done):
-            do {
-                self.book.committed(try Deliverable(message: message))
-            } catch {
-                self.logger.error("a message does not decode after its commit", metadata: ["error": "\(error)"])
-            }
+        case (.message(let message, _), .done): self.committed(message)
+        case (.fire(_, let message), .done):
+            if let message { self.committed(message) }
+            self.bell.ring()
+        case (.createSchedule, .done), (.changeSchedule, .done), (.deleteSchedule, .done): self.bell.ring()
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
         case (.withdraw(let id), .done): self.book.withdrawn(id)
         case (.register(let device), .done): self.index[device.app].add(device)
         case (.change, .changed(let old, let new)): self.index[new.app].change(from: old, to: new)
         case (.seen(let ordinals, let app, let at), .done): self.index[app].noteAlive(ordinals, at: at)
         case (.active, _), (_, .refused), (_, .failed), (_, .done), (_, .changed): break
+        }
+    }
+
+    private func committed(_ message: Message) {
+        do {
+            self.book.committed(try Deliverable(message: message))
+        } catch {
+            self.logger.error("a message does not decode after its commit", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -1,7 +1,7 @@
 package import Logging
 
-/// What a node does by itself while it serves: shares of timed-speed pushes, signs of life, changes made by operators,
-/// retention.
+/// What a node does by itself while it serves: shares of timed-speed pushes, scheduled tasks, signs of life, changes made
+/// by operators, retention.
 package struct Upkeep: Sendable {
     /// How long a message's counts are kept after its last record: one month.
     package static let retentionSeconds = 30 * 86_400
@@ -21,6 +21,7 @@ package struct Upkeep: Sendable {
     /// Runs until cancelled.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.core.scheduleRunner.run() }
             group.addTask { await self.every(.milliseconds(200)) { self.core.book.tick() } }
             group.addTask { await self.every(.milliseconds(500)) { await self.followOperators() } }
             group.addTask { await self.every(.seconds(1)) { self.flushSigns() } }

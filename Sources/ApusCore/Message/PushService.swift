@@ -12,7 +12,7 @@ package final class PushService: Sendable {
     private let committer: Committer
     private let store: any Store
     private let clocks: Clocks
-    private let cids = CIDTable()
+    let cids = CIDTable()
     private let days: DailyBook
 
     /// Builds it over the services of one node.
@@ -47,6 +47,20 @@ package final class PushService: Sendable {
         return PushAnswer(messageID: self.committer.freshNumber(), sendno: request.options.sendno)
     }
 
+    /// Checks a push that is to be made later: as ``validate(_:of:)`` does, but for what will have changed by then.
+    package func checkForLater(_ request: PushRequest, of app: App) async throws(Refusal) {
+        _ = try await self.resolve(request, of: app, isForLater: true)
+    }
+
+    /// Accepts the push of a task's fire: the message is kept together with the step that it belongs to, or not at all.
+    ///
+    /// - Throws: as ``push(_:of:)``, and ``Refusal/Kind/messageUnknown`` when the task is no longer what it was.
+    package func push(
+        _ request: PushRequest, of app: App, firing step: @escaping @Sendable (MessageID) -> ScheduleStep
+    ) async throws(Refusal) -> PushAnswer {
+        try await self.accept(request, of: app, firing: step)
+    }
+
     /// The answer that a cid got within the last day.
     package func answer(to cid: CID, of app: App) async throws(Refusal) -> PushAnswer? {
         do {
@@ -74,7 +88,12 @@ package final class PushService: Sendable {
 
 extension PushService {
     /// Whom a push means, after the checks that need the app's state.
-    private func resolve(_ request: PushRequest, of app: App) async throws(Refusal) -> Ordinals {
+    ///
+    /// - Parameter isForLater: leaves out what only counts at the moment of the push: the push that it overrides, and
+    ///   how many others are being spread over time.
+    private func resolve(
+        _ request: PushRequest, of app: App, isForLater: Bool = false
+    ) async throws(Refusal) -> Ordinals {
         let limits = self.directory.limits(of: app.id)
         let ttlMax = limits.ceiling(.timeToLiveMaxSeconds)
         guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
@@ -87,11 +106,11 @@ extension PushService {
             if kinds.segment != nil { throw .bad("audience.segment", "the name of a segment of this app") }
             if kinds.abtest != nil { throw .bad("audience.abtest", "the name of an A/B test of this app") }
         }
-        if let id = request.options.overrideMessageID { try await self.checkOverride(id, of: app) }
+        if let id = request.options.overrideMessageID, !isForLater { try await self.checkOverride(id, of: app) }
         let audience = self.index[app.id].resolve(
             request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
-        if request.options.spreadMinutes > 0 {
+        if request.options.spreadMinutes > 0, !isForLater {
             let runningMax = limits.ceiling(.timedPushesRunning)
             guard self.book.pacedCount(of: app.id) < runningMax else { throw Self.tooManyPaced(runningMax) }
         }
@@ -106,7 +125,9 @@ extension PushService {
     }
 
     /// To whom, keep it; telling follows from the commit (see ``Core``).
-    private func accept(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
+    private func accept(
+        _ request: PushRequest, of app: App, firing step: (@Sendable (MessageID) -> ScheduleStep)? = nil
+    ) async throws(Refusal) -> PushAnswer {
         let audience = try await self.resolve(request, of: app)
         let index = self.index[app.id]
         let target = index.members(of: audience, on: request.content.platforms).optimized()
@@ -129,6 +150,7 @@ extension PushService {
                     spreadMinutes: request.options.spreadMinutes, payload: request.kept, target: target,
                     targeted: targeted, online: online, isBroadcast: isBroadcast,
                     overrides: request.options.overrideMessageID)
+                if let step { return .fire(step(id), message) }
                 let record = request.cid.map {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }
