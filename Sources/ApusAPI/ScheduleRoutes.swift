@@ -26,9 +26,9 @@ enum ScheduleRoutes {
         var number = 1
         if let text = call.query("page") {
             let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-            guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-                let asked = Int(text)
-            else { throw .schedule("section is invalid: page must be a whole number") }
+            guard !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit), let asked = Int(text) else {
+                throw .schedule("section is invalid: page must be a whole number")
+            }
             number = max(1, asked)
         }
         let page = try await call.core.schedules.page(number, of: call.app)
