@@ -62,7 +62,8 @@ enum PushRoutes {
     private static func refuseEncrypted(_ call: Call) throws(Refusal) {
         guard let type = call.request.headers.first(name: "X-Encrypt-Type"), !type.isEmpty else { return }
         throw Refusal(
-            .badValue, "X-Encrypt-Type is not supported here: only the vendor holds that private key; send the push object as it is")
+            .badValue,
+            "X-Encrypt-Type is not supported here: only the vendor holds that private key; send the push as it is")
     }
 }
 

@@ -75,7 +75,8 @@ extension Family {
         switch (segments.first, segments.dropFirst().first) {
         case ("healthz", _): self = .node
         case ("v1", _): self = .admin
-        case ("v3", "received"), ("v3", "status"), ("v3", "messages"), ("v3", "users"), ("v3", "report"), ("v3", "group"):
+        case ("v3", "received"), ("v3", "status"), ("v3", "messages"), ("v3", "users"), ("v3", "report"),
+            ("v3", "group"):
             self = .report
         case ("v3", "device"), ("v3", "devices"), ("v3", "tags"), ("v3", "aliases"), ("v3", "test"): self = .device
         case ("v3", "schedules"): self = .schedule

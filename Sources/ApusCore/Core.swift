@@ -1,5 +1,5 @@
-private import Synchronization
 package import Logging
+private import Synchronization
 
 /// From an accepted request to a counted receipt: the services of one node over one store, and what runs in the
 /// background for them.

@@ -4,12 +4,13 @@ package import ApusCore
 /// pushes that are rung for meanwhile, so that each is sent once and in order.
 ///
 /// No I/O, no clock. A session starts out reading. Its owner reads the page after ``cursor``, gives it to
-/// ``merge(_:isLast:at:)``, sends what comes back while the connection takes it, and asks ``pageDone()`` whether to go on.
+/// ``merge(_:isLast:at:)``, sends what comes back while the connection takes it, and asks ``pageDone(isLast:)`` whether
+/// to go on.
 ///
 /// Three kinds of pushes differ in where they can be found again:
 /// - *stored* ones lie in the store beyond the cursor until they are acked;
-/// - *shares* of timed-speed pushes are stored too, but fall due long after their number was given, so that they may lie
-///   before the cursor and only the nudge tells of them;
+/// - *shares* of timed-speed pushes are stored too, but fall due long after their number was given, so that they may
+///   lie before the cursor and only the nudge tells of them;
 /// - *fleeting* ones (a time to live of 0) are for who is here now: the nudge is all there is.
 package struct CatchUp: Sendable {
     /// What to do with a push that is rung for.
@@ -48,8 +49,10 @@ package struct CatchUp: Sendable {
     /// The timed-speed pushes whose share was sent, oldest first.
     private var sharesSent: [MessageID] = []
 
+    /// A session that has just begun.
     package init() {}
 
+    /// Whether what is rung for is sent at once.
     package var isLive: Bool {
         switch self.phase {
         case .live: true

@@ -183,8 +183,11 @@ extension EdgeServer {
     }
 
     private func login(_ request: HTTPRequest) async throws(Refusal) -> EnteredDevice {
-        let credentials = try BasicCredentials(authorization: request.headers.first(name: "Authorization"))
-        return try await self.services.login(credentials.user, credentials.password)
+        switch Authenticator.Credentials(request.headers.first(name: "Authorization")) {
+        case .none: throw Refusal(.missingCredentials)
+        case .malformed: throw Refusal(.malformedCredentials)
+        case .basic(let user, let password): return try await self.services.login(user, password)
+        }
     }
 
     private static func body(of request: HTTPRequest) throws(Refusal) -> JSONValue {

@@ -15,6 +15,7 @@ package final class SessionDirectory: Sendable {
     private let places = Mutex<[DeviceKey: Place]>([:])
     private let presence: Presence
 
+    /// An empty directory.
     package init(presence: Presence) { self.presence = presence }
 
     /// A session went live.

@@ -6,6 +6,7 @@ package import ApusContract
 package struct ClientFrame: Sendable, Equatable {
     /// Echoed in the answer.
     package let ref: FrameRef?
+    /// What is asked for.
     package let request: Request
 
     package init(ref: FrameRef?, request: Request) {
@@ -37,10 +38,12 @@ package struct ClientFrame: Sendable, Equatable {
     /// Vendor tokens by name; nil removes one.
     package typealias Tokens = [VendorToken: String?]
 
+    /// What the user opened.
     package enum ClickKind: Sendable, Equatable {
         case notification, message
     }
 
+    /// How the tags of a device change.
     package enum TagChange: Sendable, Equatable {
         case set([Tag])
         /// Removed first, then added.

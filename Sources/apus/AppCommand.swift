@@ -38,7 +38,9 @@ struct AppCommand: AsyncParsableCommand {
                 do {
                     _ = try await store.createApp(app)
                 } catch StoreError.conflict {
-                    throw Failure("the key \(key.text) belongs to an app of this store already; 'apus app show \(key.text)' shows it")
+                    throw Failure(
+                        "the key \(key.text) belongs to an app of this store already; "
+                            + "'apus app show \(key.text)' shows it")
                 }
             }
             if self.place.json {
@@ -62,7 +64,8 @@ struct AppCommand: AsyncParsableCommand {
                 do {
                     let (name, value) = try Limits.parse(assignment)
                     guard name.isPerApp else {
-                        throw ValidationError("--limit: \(name.rawValue) holds for the whole server, set it with 'apus serve --limit'")
+                        throw ValidationError(
+                            "--limit: \(name.rawValue) holds for the whole server, set it with 'apus serve --limit'")
                     }
                     limits[name] = value
                 } catch let error as LimitError { throw ValidationError("--limit: \(error.sentence)") }
@@ -100,24 +103,32 @@ struct AppCommand: AsyncParsableCommand {
     }
 
     struct Update: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Changes limits, blacklist, allow-list or VIP of an app.")
+        static let configuration = CommandConfiguration(
+            abstract: "Changes limits, blacklist, allow-list or VIP of an app.")
 
         @OptionGroup var place: StorePlace
         @Argument(help: "The app's key.")
         var key: String
-        @Option(parsing: .singleValue, help: ArgumentHelp("A limit of this app. Repeatable; 0 means unlimited.", valueName: "NAME=VALUE"))
+        @Option(
+            parsing: .singleValue,
+            help: ArgumentHelp("A limit of this app. Repeatable; 0 means unlimited.", valueName: "NAME=VALUE"))
         var limit: [String] = []
         @Flag(name: .customLong("block"), help: "Put the app on the blacklist: every call is 403 / 2003.")
         var block = false
         @Flag(name: .customLong("unblock"), help: "Take the app off the blacklist.")
         var unblock = false
-        @Option(name: .customLong("allow-ip"), parsing: .singleValue, help: ArgumentHelp("Replace the allow-list of source addresses. Repeatable; 'any' empties it.", valueName: "CIDR"))
+        @Option(
+            name: .customLong("allow-ip"), parsing: .singleValue,
+            help: ArgumentHelp(
+                "Replace the allow-list of source addresses. Repeatable; 'any' empties it.", valueName: "CIDR"))
         var allowIP: [String] = []
         @Option(help: ArgumentHelp("Open or close the VIP-only endpoints.", valueName: "on|off"))
         var vip: String?
 
         func run() async throws {
-            guard !(self.block && self.unblock) else { throw ValidationError("--block and --unblock exclude each other") }
+            guard !(self.block && self.unblock) else {
+                throw ValidationError("--block and --unblock exclude each other")
+            }
             let updated = try await self.place.withStore { store in
                 var app = try await AppCommand.find(self.key, in: store)
                 try self.apply(to: &app)
@@ -149,7 +160,8 @@ struct AppCommand: AsyncParsableCommand {
     }
 
     struct RotateSecret: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Gives an app a new master secret; the old one ends at once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Gives an app a new master secret; the old one ends at once.")
 
         @OptionGroup var place: StorePlace
         @Argument(help: "The app's key.")
@@ -172,7 +184,8 @@ struct AppCommand: AsyncParsableCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Deletes an app with its devices, pushes and reports.")
+        static let configuration = CommandConfiguration(
+            abstract: "Deletes an app with its devices, pushes and reports.")
 
         @OptionGroup var place: StorePlace
         @Argument(help: "The app's key.")
@@ -181,7 +194,9 @@ struct AppCommand: AsyncParsableCommand {
         func run() async throws {
             try await self.place.withStore { store in
                 let app = try await AppCommand.find(self.key, in: store)
-                guard try await store.deleteApp(app.id) else { throw Failure("the app \(self.key) was deleted already") }
+                guard try await store.deleteApp(app.id) else {
+                    throw Failure("the app \(self.key) was deleted already")
+                }
             }
             Terminal.print(self.place.json ? #"{"app_key":"\#(self.key)","deleted":true}"# : "deleted \(self.key)")
         }
@@ -238,7 +253,8 @@ extension App {
         var text = Array(#"{"app_key":""#.utf8)
         text.append(contentsOf: "\(self.key.text)\",\"name\":".utf8)
         text.appendJSON(string: self.name)
-        text.append(contentsOf: ",\"created_at\":\"\(TimeUTC8(epochMilliseconds: self.createdAt.milliseconds).text)\"".utf8)
+        let createdAt = TimeUTC8(epochMilliseconds: self.createdAt.milliseconds).text
+        text.append(contentsOf: ",\"created_at\":\"\(createdAt)\"".utf8)
         text.append(contentsOf: ",\"blocked\":\(self.isBlocked),\"vip\":\(self.isVIP),\"allow_ips\":".utf8)
         text.appendJSON(strings: self.allowedSources.map(\.text))
         let limits = self.limits.given.sorted { $0.key.rawValue < $1.key.rawValue }

@@ -31,7 +31,8 @@ struct Config: AsyncParsableCommand {
             return
         }
         for (name, value, source) in rows {
-            Terminal.print("\(name.rawValue.padded(16)) \((value.isEmpty ? "-" : value).padded(40)) \(source?.rawValue ?? "")")
+            let shown = (value.isEmpty ? "-" : value).padded(40)
+            Terminal.print("\(name.rawValue.padded(16)) \(shown) \(source?.rawValue ?? "")")
         }
         Terminal.print("\nlimits in force (0 means unlimited):")
         for name in LimitName.allCases {

@@ -48,7 +48,8 @@ struct Listen: AsyncParsableCommand {
         while self.count.map({ acked < $0 }) ?? true {
             let frame = try await device.next()
             switch frame["op"]?.string {
-            case "registered": Terminal.warn("registered as \(frame["registration_id"]?.string ?? "?"), waiting for pushes")
+            case "registered":
+                Terminal.warn("registered as \(frame["registration_id"]?.string ?? "?"), waiting for pushes")
             case "error":
                 throw Failure("the server refused: \(frame["error"]?["message"]?.string ?? "no reason given")")
             case "push":

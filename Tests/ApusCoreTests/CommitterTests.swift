@@ -41,7 +41,9 @@ import Testing
         let before = node.store.batchSizes.count
         node.store.plan(.hold)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { #expect(await node.core.committer.commit(.active(Ordinals(), of: app.id, at: node.clock.now)) == .done) }
+            group.addTask {
+                #expect(await node.core.committer.commit(.active(Ordinals(), of: app.id, at: node.clock.now)) == .done)
+            }
             await node.store.holding()
             for _ in 0..<2500 { node.core.committer.commitLater(.active(Ordinals(), of: app.id, at: node.clock.now)) }
             node.store.release()

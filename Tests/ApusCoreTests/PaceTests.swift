@@ -23,7 +23,8 @@ import Testing
             var shares: [Int: Int] = [:]
             for rank in 0..<size {
                 let offset = pace.dueAt(rank: rank).milliseconds - Self.start.milliseconds
-                #expect(offset % 1000 == 0 && (0..<Int64(seconds) * 1000).contains(offset), "size \(size), rank \(rank)")
+                #expect(
+                    offset % 1000 == 0 && (0..<Int64(seconds) * 1000).contains(offset), "size \(size), rank \(rank)")
                 shares[Int(offset / 1000), default: 0] += 1
             }
             #expect(shares.values.reduce(0, +) == size)

@@ -74,9 +74,8 @@ extension EdgeStage {
     /// - Returns: its `msg_id`.
     @discardableResult
     func push(_ alert: String = "hello", timeToLive: Int = 3600) async throws -> String {
-        let text = #"""
-            {"platform":"all","audience":"all","notification":{"alert":"\#(alert)"},"options":{"time_to_live":\#(timeToLive)}}
-            """#
+        let options = #"{"time_to_live":\#(timeToLive)}"#
+        let text = #"{"platform":"all","audience":"all","notification":{"alert":"\#(alert)"},"options":\#(options)}"#
         let request = try PushRequest(decoding: Array(text.utf8))
         return try await self.core.pushes.push(request, of: self.app).messageID.text
     }

@@ -50,7 +50,8 @@ package final class TestCore: Sendable {
     /// - Parameter limits: its own, over the server's.
     package func createApp(_ letter: Character = "a", limits: Limits = Limits()) async throws -> App {
         guard let key = AppKey(String(repeating: letter, count: AppKey.length)) else { throw NoSuchKey() }
-        var app = App(key: key, name: "app \(letter)", secret: SecretHash(hashing: Self.secret), createdAt: self.clock.now)
+        var app = App(
+            key: key, name: "app \(letter)", secret: SecretHash(hashing: Self.secret), createdAt: self.clock.now)
         app.limits = limits
         app = try await self.store.createApp(app)
         try await self.core.reloadApps()

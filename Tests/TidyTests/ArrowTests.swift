@@ -33,9 +33,10 @@ import Testing
     }
 
     @Test func `are drawn for every folder of the sources`() {
-        let folders = Set(Repository.shared.files.filter { $0.path.hasPrefix("Sources/") }.map { file in
-            String(file.path.split(separator: "/")[1])
-        })
+        let folders = Set(
+            Repository.shared.files.filter { $0.path.hasPrefix("Sources/") }.map { file in
+                String(file.path.split(separator: "/")[1])
+            })
         #expect(folders == Set(TargetTable.targets.keys))
     }
 }

@@ -91,7 +91,9 @@ final class DailyBook: Sendable {
     /// Counts the day's accepted messages: once a day and app, and again when devices are to be counted from now on.
     private func load(_ app: AppID, countsDevices: Bool, at now: Timestamp) async throws(Refusal) {
         let start = Timestamp(milliseconds: DayUTC8(epochMilliseconds: now.milliseconds).startMilliseconds)
-        func isKnown(_ day: Day?) -> Bool { day.map { $0.start == start && ($0.countsDevices || !countsDevices) } ?? false }
+        func isKnown(_ day: Day?) -> Bool {
+            day.map { $0.start == start && ($0.countsDevices || !countsDevices) } ?? false
+        }
         if self.days.withLock({ isKnown($0[app]) }) { return }
         var day = Day(start: start, countsDevices: countsDevices)
         do {

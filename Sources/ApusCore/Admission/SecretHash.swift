@@ -22,7 +22,8 @@ package struct SecretHash: Sendable, Equatable {
     /// Hashes a secret with a fresh salt.
     package init(hashing secret: String) {
         var generator = SystemRandomNumberGenerator()
-        self.init(hashing: secret, salt: (0..<Self.saltSizeBytes).map { _ in .random(in: .min ... .max, using: &generator) })
+        let salt = (0..<Self.saltSizeBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        self.init(hashing: secret, salt: salt)
     }
 
     private init(hashing secret: String, salt: [UInt8]) {

@@ -93,9 +93,13 @@ package final class DeliveryBook: Sendable {
 
     /// Messages by number, from memory where possible; unknown ones are absent.
     package func deliverables(_ ids: [MessageID]) async throws(StoreError) -> [MessageID: Deliverable] {
+        // Past its retention a message may be gone from the store: memory does not answer for it any more.
+        let cutoff = self.clocks.now().adding(seconds: -Upkeep.retentionSeconds)
         var found = self.state.withLock { state in
             var found: [MessageID: Deliverable] = [:]
-            for id in ids { found[id] = state.recent[id] }
+            for id in ids {
+                if let known = state.recent[id], known.message.expiresAt > cutoff { found[id] = known }
+            }
             return found
         }
         let missing = ids.filter { found[$0] == nil }
@@ -150,9 +154,9 @@ extension DeliveryBook {
     /// Takes note of a committed withdrawal and tells the devices that are here.
     package func withdrawn(_ id: MessageID) {
         let known = self.state.withLock { state -> Deliverable? in
-            // Withdrawing looked it up a moment ago; should it be gone from memory again, devices are not told, and drop
-            // the push at its expiry.
-            guard let deliverable = state.recent[id] else { return nil }
+            // Withdrawing looked it up a moment ago; should a narrow one be gone from memory again, devices are not
+            // told, and drop the push at its expiry.
+            guard let deliverable = state.recent[id] ?? state.wideDeliverable(id) else { return nil }
             state.end(id, in: deliverable.app)
             return deliverable
         }
@@ -229,6 +233,10 @@ extension DeliveryBook.State {
             self.recentOrder.removeFirst(self.recentHead)
             self.recentHead = 0
         }
+    }
+
+    fileprivate func wideDeliverable(_ id: MessageID) -> Deliverable? {
+        self.wide.values.lazy.joined().first { $0.deliverable.id == id }?.deliverable
     }
 
     fileprivate mutating func forget(_ id: MessageID) { self.recent[id] = nil }

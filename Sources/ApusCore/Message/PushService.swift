@@ -171,7 +171,9 @@ extension PushService {
         let limits = self.directory.limits(of: app.id)
         let isPaced = request.options.spreadMinutes > 0
         let runningMax = limits.ceiling(.timedPushesRunning)
-        guard !isPaced || self.book.reservePaced(of: app.id, max: runningMax) else { throw Self.tooManyPaced(runningMax) }
+        guard !isPaced || self.book.reservePaced(of: app.id, max: runningMax) else {
+            throw Self.tooManyPaced(runningMax)
+        }
         do throws(Refusal) {
             return try await self.days.reserve(
                 app.id, isBroadcast: request.audience == .all, target: target, limits: limits, at: now)

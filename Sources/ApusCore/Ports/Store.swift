@@ -103,8 +103,8 @@ package enum Write: Sendable {
     /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
     /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
     case message(Message, cid: CIDRecord?)
-    /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped`` end
-    /// the waiting of their devices.
+    /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped``
+    /// end the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
     /// Withdraws a message that is live: it waits for nobody any more. Harmless when repeated or unknown.
     case withdraw(MessageID)
