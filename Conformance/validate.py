@@ -14,10 +14,10 @@ import sys
 
 STATUSES = {200, 400, 401, 403, 404, 405, 410, 429, 500, 502, 503, 504}
 CODES = {
-    400: {1002, 1003, 1005, 1008, 1009, 1011, 1012, 1035, 3002, 3004, 3005},
-    401: {1004, 3001},
+    400: {1002, 1003, 1005, 1008, 1009, 1011, 1012, 1035, 3002, 3004, 3005, 8100},
+    401: {1004, 3001, 8101},
     403: {1105, 2003, 2004, 2005, 2006, 2007},
-    404: {404, 1003, 1020},
+    404: {404, 1003, 1020, 8104},
     405: {405, 1001},
     410: {410},
     429: {2002, 2008},
@@ -30,6 +30,8 @@ PLATFORMS = {"android", "ios", "hmos", "quickapp", "web"}
 LIMITS = {
     "push_per_minute",
     "report_per_minute",
+    "schedule_per_minute",
+    "schedules_live",
     "broadcasts_per_day",
     "time_to_live_max_seconds",
     "offline_per_device",
@@ -72,11 +74,24 @@ ACTIONS = {
 }
 PUSH = {"msg_id": str, "override_msg_id": str, "notification": dict, "message": dict}
 AUTH_WORDS = {"app", "none", "wrong-secret", "unknown-key"}
-PATTERNS = {"<msg_id>", "<any>", "<cid>", "<int>"}
+PATTERNS = {"<msg_id>", "<any>", "<cid>", "<int>", "<uuid>"}
+# The only key of an expected object that stands for a text with JSON in it.
+DOCUMENT = "<json>"
+TRIGGER = {
+    "source": str,
+    "about": str,
+    "start": str,
+    "end": str,
+    "time": str,
+    "time_unit": str,
+    "frequency": int,
+    "point": list,
+    "fires": list,
+}
 CONSTANTS = {"<app_key>", "<master_secret>", "<credentials>", "<today>"}
-SOURCE = re.compile(r"(README|status-codes|push|report|edge|limits|cli|sdk-behaviour)\.md( §\d+(\.\d+)?)?")
+SOURCE = re.compile(r"(README|status-codes|push|report|schedule|edge|limits|cli|sdk-behaviour)\.md( §\d+(\.\d+)?)?")
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\.json")
-PLACEHOLDER = re.compile(r"<(?:repeat:[^<>]+?:\d+|rid:\w+|\w+)>")
+PLACEHOLDER = re.compile(r"<(?:repeat:[^<>]+?:\d+|rid:\w+|(?:time|clock)-in:-?\d+|\w+)>")
 
 
 class Case:
@@ -122,6 +137,13 @@ class Case:
         for index, step in enumerate(case["steps"]):
             self.check_step(f"steps[{index}]", step)
 
+    def check_trigger(self, case):
+        required = [key for key in TRIGGER if key != "point"]
+        if self.keys("case", case, TRIGGER, required) and not SOURCE.fullmatch(case.get("source", "")):
+            self.wrong("source", f"{case['source']!r} names no chapter of the contract")
+        if case.get("fires") != sorted(set(case.get("fires", []))):
+            self.wrong("fires", "must be days in their order")
+
     def check_given(self, given):
         self.keys("given", given, GIVEN)
         devices = given.get("devices", [{"name": "d1", "platform": "android"}])
@@ -144,7 +166,14 @@ class Case:
         if isinstance(step, dict) and "device" in step:
             self.check_device_step(place, step)
             return
-        known = {"advance_seconds": int, "request": dict, "expect": dict, "save": dict, "times": int}
+        known = {
+            "advance_seconds": int,
+            "request": dict,
+            "expect": dict,
+            "save": dict,
+            "times": int,
+            "eventually": bool,
+        }
         if not self.keys(place, step, known, ("request", "expect")):
             return
         self.check_request(f"{place}.request", step.get("request", {}))
@@ -209,7 +238,8 @@ class Case:
         """Every placeholder in every text of `value`, object keys included, must stand for something."""
         if isinstance(value, dict):
             for key, element in value.items():
-                self.check_texts(place, key, patterns)
+                if not (patterns and list(value) == [DOCUMENT]):
+                    self.check_texts(place, key, patterns)
                 self.check_texts(f"{place}.{key}", element, patterns)
         elif isinstance(value, list):
             for index, element in enumerate(value):
@@ -227,7 +257,7 @@ class Case:
         elif name.startswith("rid:"):
             if name[4:] not in self.names:
                 self.wrong(place, f"no device {name[4:]!r}")
-        elif not name.startswith("repeat:") and placeholder not in CONSTANTS and name not in self.saved:
+        elif not name.startswith(("repeat:", "time-in:", "clock-in:")) and placeholder not in CONSTANTS and name not in self.saved:
             self.wrong(place, f"{placeholder} was not saved before")
         return ""
 
@@ -248,7 +278,8 @@ def main():
     for path in paths:
         case = Case(path.relative_to(root))
         try:
-            case.check(json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=reject_duplicates))
+            content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=reject_duplicates)
+            (case.check_trigger if case.path.parts[0] == "triggers" else case.check)(content)
         except ValueError as error:
             case.wrong("file", str(error))
         mistakes += case.mistakes

@@ -62,7 +62,8 @@ enum PushRoutes {
 
 extension PushAnswer {
     /// Exactly two keys, both strings: strict clients fail on a third.
-    fileprivate var body: [UInt8] {
+    var body: [UInt8] {
+        if let created = self.created { return created.body }
         var body: [UInt8] = []
         body.reserveCapacity(56)
         body.append(json: #"{"sendno":""#)

@@ -56,8 +56,10 @@ enum Place: Sendable {
 
     private static func routes(v3 path: [String]) -> [Route]? {
         switch path.first {
-        case "push": PushRoutes.routes(at: Array(path.dropFirst()))
         // The one host of the Beijing zone tells its families apart by a segment of their own.
+        case "push" where path.dropFirst().first == "schedules": ScheduleRoutes.routes(at: Array(path.dropFirst(2)))
+        case "schedules": ScheduleRoutes.routes(at: Array(path.dropFirst()))
+        case "push": PushRoutes.routes(at: Array(path.dropFirst()))
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
         default: ReportRoutes.routes(at: path)
         }

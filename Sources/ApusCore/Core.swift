@@ -22,6 +22,10 @@ package final class Core: Sendable {
     package let devices: DeviceService
     /// Receipts in, counts out.
     package let reports: ReportBook
+    /// Scheduled tasks.
+    package let schedules: ScheduleService
+    /// What makes their pushes.
+    package let scheduleRunner: ScheduleRunner
     /// Who may call.
     package let authenticator: Authenticator
     /// How often.
@@ -41,7 +45,8 @@ package final class Core: Sendable {
         let presence = Presence()
         let bus = LocalBus()
         let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last, logger: logger)
-        let follower = Follower(index: index, book: book, logger: logger)
+        let bell = ScheduleBell()
+        let follower = Follower(index: index, book: book, bell: bell, logger: logger)
         let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
         self.store = store
         self.directory = directory
@@ -56,6 +61,11 @@ package final class Core: Sendable {
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
+        self.schedules = ScheduleService(
+            directory: directory, pushes: self.pushes, committer: committer, store: store, clocks: clocks)
+        self.scheduleRunner = ScheduleRunner(
+            directory: directory, pushes: self.pushes, committer: committer, store: store, bell: bell, clocks: clocks,
+            logger: logger)
         self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
         self.quota = Quota(directory: directory, clocks: clocks)
         try await self.reloadApps()
@@ -91,6 +101,7 @@ package final class Core: Sendable {
 private struct Follower: Sendable {
     let index: AudienceIndex
     let book: DeliveryBook
+    let bell: ScheduleBell
     let logger: Logger
 
     func committed(_ write: Write, _ outcome: WriteOutcome) {
@@ -98,6 +109,10 @@ private struct Follower: Sendable {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
         case (.message(let message, let request, _), .done): self.book.committed(message, request)
+        case (.fire(_, let message), .done):
+            if let message { self.book.committed(message, nil) }
+            self.bell.ring()
+        case (.createSchedule, .done), (.changeSchedule, .done), (.deleteSchedule, .done): self.bell.ring()
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
         case (.withdraw(let id, let app), .done): self.book.withdrawn(id, of: app)
         case (.register(let device), .done): self.index[device.app].add(device)

@@ -1,7 +1,7 @@
 package import Logging
 
-/// What a node does by itself while it serves: shares of timed-speed pushes, signs of life, changes made by operators,
-/// retention.
+/// What a node does by itself while it serves: shares of timed-speed pushes, scheduled tasks, signs of life, changes made
+/// by operators, retention.
 package struct Upkeep: Sendable {
     /// How long a message's counts are kept after its last record: one month.
     package static let retentionSeconds = 30 * 86_400
@@ -10,13 +10,13 @@ package struct Upkeep: Sendable {
     private let store: any Store
     private let clocks: Clocks
     private let logger: Logger
-    private let sweeps: Bool
+    private let relays: Bool
 
-    package init(core: Core, store: any Store, clocks: Clocks, sweeps: Bool, logger: Logger) {
+    package init(core: Core, store: any Store, clocks: Clocks, relays: Bool, logger: Logger) {
         self.core = core
         self.store = store
         self.clocks = clocks
-        self.sweeps = sweeps
+        self.relays = relays
         self.logger = logger
     }
 
@@ -28,7 +28,8 @@ package struct Upkeep: Sendable {
             group.addTask { await self.every(.seconds(1)) { self.flushSigns() } }
             // Well within the ten minutes after which a device no longer counts as online.
             group.addTask { await self.every(.seconds(300)) { self.core.presence.markOnlineSeen() } }
-            guard self.sweeps else { return }
+            guard self.relays else { return }
+            group.addTask { await self.core.scheduleRunner.run() }
             group.addTask { await self.every(.seconds(600)) { await self.sweep() } }
         }
     }

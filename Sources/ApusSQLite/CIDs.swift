@@ -11,17 +11,27 @@ enum CIDs {
     /// Takes the place of an expired one that no sweep has met yet.
     static func keep(_ record: CIDRecord, of app: AppID, in db: Database) throws {
         try db.run(
-            "INSERT OR REPLACE INTO cids (app, cid, message, sendno, expires_at) VALUES (?, ?, ?, ?, ?)",
+            """
+            INSERT OR REPLACE INTO cids (app, cid, message, sendno, expires_at, schedule, schedule_name)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
             app.number, record.cid.text, record.answer.messageID.number, record.answer.sendno,
-            record.expiresAt.milliseconds)
+            record.expiresAt.milliseconds, record.answer.created?.id.text, record.answer.created?.name)
     }
 
     static func answer(to cid: CID, of app: AppID, at now: Timestamp, in db: Database) throws -> PushAnswer? {
         try db.first(
-            "SELECT app, cid, message, sendno FROM cids WHERE app = ? AND cid = ? AND expires_at > ?",
+            """
+            SELECT app, cid, message, sendno, schedule, schedule_name FROM cids
+            WHERE app = ? AND cid = ? AND expires_at > ?
+            """,
             app.number, cid.text, now.milliseconds
         ) { row in
             let cells = Cells(row, of: "cids", keyWidth: 2)
+            if let schedule = try cells.optionalText(4) {
+                return PushAnswer(
+                    CreatedSchedule(id: try cells.value(4, ScheduleID(schedule)), name: try cells.text(5)))
+            }
             return PushAnswer(messageID: MessageID(try cells.integer(2)), sendno: try cells.integer(3))
         }
     }

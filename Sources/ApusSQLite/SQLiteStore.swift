@@ -110,6 +110,10 @@ extension SQLiteStore {
             return (cids + hours, max(cids, hours) == Self.stepMax)
         }
         let cutoff = now.adding(seconds: -retentionSeconds)
+        rows += try await self.inSteps { db in
+            let tasks = try Schedules.retire(cutoff: cutoff, limit: Self.stepMax, in: db)
+            return (tasks, tasks > 0)
+        }
         var place: Messages.Place? = .start
         while let from = place {
             let step = try await self.write { db in
@@ -208,5 +212,37 @@ extension SQLiteStore {
 
     package func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer? {
         try await self.read { db in try CIDs.answer(to: cid, of: app, at: now, in: db) }
+    }
+}
+
+// MARK: - Schedules
+
+extension SQLiteStore {
+    package func schedule(_ id: ScheduleID, of app: AppID) async throws(StoreError) -> Schedule? {
+        try await self.read { db in try Schedules.schedule(id, of: app, in: db) }
+    }
+
+    package func liveSchedules(
+        of app: AppID, at now: Timestamp, skip: Int, limit: Int
+    ) async throws(StoreError) -> [Schedule] {
+        try await self.read { db in try Schedules.live(of: app, at: now, skip: skip, limit: limit, in: db) }
+    }
+
+    package func liveScheduleCount(of app: AppID, at now: Timestamp) async throws(StoreError) -> Int {
+        try await self.read { db in try Schedules.liveCount(of: app, at: now, in: db) }
+    }
+
+    package func fires(of schedule: ScheduleID, in app: AppID) async throws(StoreError) -> [ScheduleFire] {
+        try await self.read { db in try Schedules.fires(of: schedule, of: app, in: db) }
+    }
+
+    package func dueSchedules(
+        at now: Timestamp, after: SchedulePlace?, limit: Int
+    ) async throws(StoreError) -> [Schedule] {
+        try await self.read { db in try Schedules.due(at: now, after: after, limit: limit, in: db) }
+    }
+
+    package func nextDue(after now: Timestamp) async throws(StoreError) -> Timestamp? {
+        try await self.read { db in try Schedules.nextDue(after: now, in: db) }
     }
 }

@@ -14,6 +14,7 @@ enum Schema {
                 try db.execute(sql: table)
             }
         }
+        migrator.registerMigration("v2-schedules") { db in try db.execute(sql: Self.schedules) }
         return migrator
     }
 
@@ -129,5 +130,42 @@ enum Schema {
             value INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         INSERT INTO counters VALUES ('last_message', 0);
+        """
+
+    /// `number` is the order of creation. `live_until` is `Schedule.liveUntil`: what an app's live tasks are found by.
+    ///
+    /// A row of `cids` that stands for a task has its id and name, and no message.
+    private static let schedules = """
+        CREATE TABLE schedules (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            app INTEGER NOT NULL,
+            revision INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            is_enabled INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            next_at INTEGER,
+            last_at INTEGER NOT NULL,
+            settled_at INTEGER,
+            live_until INTEGER NOT NULL,
+            trigger_text TEXT NOT NULL, -- JSON object, as it was sent
+            push_text TEXT NOT NULL     -- JSON object, as it was sent
+        ) STRICT;
+        CREATE INDEX schedules_live ON schedules (app, live_until);
+        CREATE INDEX schedules_due ON schedules (next_at, id) WHERE next_at IS NOT NULL;
+        CREATE INDEX schedules_over ON schedules (last_at) WHERE next_at IS NULL;
+        CREATE TABLE schedule_fires (
+            app INTEGER NOT NULL,
+            schedule TEXT NOT NULL,
+            due_at INTEGER NOT NULL,
+            recorded_at INTEGER NOT NULL,
+            message INTEGER,       -- null where the fire failed
+            code INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            may_retry INTEGER NOT NULL,
+            PRIMARY KEY (app, schedule, due_at)
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE cids ADD COLUMN schedule TEXT;
+        ALTER TABLE cids ADD COLUMN schedule_name TEXT;
         """
 }

@@ -97,7 +97,7 @@ actor Writer {
             var last: MessageID?
             let outcomes = try writes.map { write in
                 let outcome = try write.apply(in: db)
-                if case .message(let message, _, _) = write, outcome == .done {
+                if let message = write.message, outcome == .done {
                     last = max(last ?? message.id, message.id)
                 }
                 return outcome
@@ -132,7 +132,26 @@ extension Write {
             try Devices.seen(ordinals, of: app, at: now, in: db)
         case .active(let ordinals, let app, let now):
             try ActiveHours.record(ordinals, of: app, at: now, in: db)
+        case .createSchedule(let schedule, let liveMax, let cid):
+            return try Schedules.create(schedule, liveMax: liveMax, cid: cid, in: db)
+        case .changeSchedule(let schedule):
+            return try Schedules.change(schedule, in: db)
+        case .deleteSchedule(let id, let app):
+            return try Schedules.delete(id, of: app, in: db)
+        case .fire(let step, let message):
+            return try Schedules.step(step, message, in: db)
         }
         return .done
+    }
+
+    /// The message that this write keeps, if any.
+    fileprivate var message: Message? {
+        switch self {
+        case .message(let message, _, _): message
+        case .fire(_, let message): message
+        case .receipts, .withdraw, .register, .change, .seen, .active, .createSchedule, .changeSchedule,
+            .deleteSchedule:
+            nil
+        }
     }
 }

@@ -39,7 +39,7 @@ final class Node: Sendable {
         self.settings = settings
         self.logger = logger
         let upkeep = Upkeep(
-            core: core, store: store, clocks: clocks, sweeps: settings.roles.contains(.relay), logger: logger)
+            core: core, store: store, clocks: clocks, relays: settings.roles.contains(.relay), logger: logger)
         self.upkeep = upkeep
         self.upkeepTask = Task { await upkeep.run() }
     }

@@ -47,6 +47,7 @@ import Testing
             }
             try Self.write(messages, device, record, in: db)
             try Self.read(app, record.cid, in: db)
+            try Self.schedule(app, record, in: db)
             try Self.remove(app, in: db)
             db.trace(options: [])
             return try Set(statements).flatMap { sql in
@@ -74,6 +75,25 @@ import Testing
         _ = try Devices.change(change, of: device.ordinal, in: app, in: db)
         try Devices.seen(Ordinals([1]), of: app, at: now, in: db)
         try ActiveHours.record(Ordinals([1]), of: app, at: now, in: db)
+    }
+
+    private static func schedule(_ app: AppID, _ cid: CIDRecord, in db: Database) throws {
+        let now = Fixture.now
+        let id = try #require(ScheduleID("0eac1b80-c2ac-4b69-948b-c65b34b96512"))
+        let schedule = Schedule(
+            id: id, app: app, name: "n", isEnabled: true, trigger: [], push: [], createdAt: now, nextAt: now, lastAt: now)
+        _ = try Schedules.create(schedule, liveMax: 9, cid: cid, in: db)
+        _ = try Schedules.change(schedule, in: db)
+        let fire = ScheduleFire(dueAt: now, recordedAt: now, outcome: .pushed(MessageID(1)))
+        let step = ScheduleStep(schedule: id, app: app, revision: 1, fires: [fire], nextAt: nil)
+        _ = try Schedules.step(step, nil, in: db)
+        _ = try Schedules.live(of: app, at: now, skip: 0, limit: 9, in: db)
+        _ = try Schedules.liveCount(of: app, at: now, in: db)
+        _ = try Schedules.due(at: now, after: nil, limit: 9, in: db)
+        _ = try Schedules.nextDue(after: now, in: db)
+        _ = try Schedules.fires(of: id, of: app, in: db)
+        _ = try Schedules.retire(cutoff: now, limit: 1, in: db)
+        _ = try Schedules.delete(id, of: app, in: db)
     }
 
     private static func read(_ app: AppID, _ cid: CID, in db: Database) throws {

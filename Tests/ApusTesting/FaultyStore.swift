@@ -182,4 +182,38 @@ extension FaultyStore {
         try self.reading()
         return try await self.real.answer(to: cid, in: app, at: now)
     }
+
+    package func schedule(_ id: ScheduleID, of app: AppID) async throws(StoreError) -> Schedule? {
+        try self.reading()
+        return try await self.real.schedule(id, of: app)
+    }
+
+    package func liveSchedules(
+        of app: AppID, at now: Timestamp, skip: Int, limit: Int
+    ) async throws(StoreError) -> [Schedule] {
+        try self.reading()
+        return try await self.real.liveSchedules(of: app, at: now, skip: skip, limit: limit)
+    }
+
+    package func liveScheduleCount(of app: AppID, at now: Timestamp) async throws(StoreError) -> Int {
+        try self.reading()
+        return try await self.real.liveScheduleCount(of: app, at: now)
+    }
+
+    package func fires(of schedule: ScheduleID, in app: AppID) async throws(StoreError) -> [ScheduleFire] {
+        try self.reading()
+        return try await self.real.fires(of: schedule, in: app)
+    }
+
+    package func dueSchedules(
+        at now: Timestamp, after: SchedulePlace?, limit: Int
+    ) async throws(StoreError) -> [Schedule] {
+        try self.reading()
+        return try await self.real.dueSchedules(at: now, after: after, limit: limit)
+    }
+
+    package func nextDue(after now: Timestamp) async throws(StoreError) -> Timestamp? {
+        try self.reading()
+        return try await self.real.nextDue(after: now)
+    }
 }

@@ -50,7 +50,7 @@ struct Case: Sendable {
         var cases: [Case] = []
         while let file = files?.nextObject() as? URL {
             let name = file.path.dropFirst(folder.path.count + 1)
-            guard file.pathExtension == "json", !name.hasPrefix("wire/") else { continue }
+            guard file.pathExtension == "json", !name.hasPrefix("wire/"), !name.hasPrefix("triggers/") else { continue }
             do {
                 let json = try JSON(parsing: Array(try Data(contentsOf: file)))
                 cases.append(

@@ -1,4 +1,5 @@
 import ApusContract
+import ApusCore
 import ApusTesting
 import Foundation
 
@@ -35,7 +36,7 @@ struct CaseRun {
             for device in self.given.given.devices where device.isOnline { try await self.devices.connect(device.name) }
             for (index, step) in self.given.steps.enumerated() {
                 do {
-                    for _ in 0..<(step["times"]?.integer ?? 1) { try await self.run(step) }
+                    for _ in 0..<(step["times"]?.integer ?? 1) { try await self.runPatiently(step) }
                 } catch let failed as Failed {
                     throw Failed(sentence: "step \(index + 1): \(failed.sentence)")
                 } catch {
@@ -48,6 +49,18 @@ struct CaseRun {
         }
         await self.devices.end()
     }
+
+    /// Runs a step; one that holds eventually again and again until it does.
+    private mutating func runPatiently(_ step: JSON) async throws {
+        guard step["eventually"]?.boolean == true else { return try await self.run(step) }
+        for _ in 1..<Self.looksMax {
+            do { return try await self.run(step) } catch is Failed { try await Task.sleep(for: .milliseconds(250)) }
+        }
+        try await self.run(step)
+    }
+
+    /// How often a step that holds eventually is looked at.
+    private static let looksMax = 60
 
     private mutating func run(_ step: JSON) async throws {
         if let seconds = step["advance_seconds"]?.integer { self.stage.clock?.advance(seconds: seconds) }
@@ -209,6 +222,11 @@ struct CaseRun {
         ]
         for (name, value) in fixed.merging(self.saved, uniquingKeysWith: { $1 }) {
             text = text.replacing("<\(name)>", with: value)
+        }
+        let now = (self.stage.clock?.clocks ?? .system).now()
+        text = text.replacing(/<(time|clock)-in:(-?[0-9]+)>/) { match in
+            let then = TimeUTC8(epochMilliseconds: now.adding(seconds: Int(match.output.2) ?? 0).milliseconds).text
+            return match.output.1 == "clock" ? String(then.suffix(8)) : then
         }
         for (name, device) in self.stage.devices { text = text.replacing("<rid:\(name)>", with: device.registrationID) }
         return Placeholder.repeated(text)

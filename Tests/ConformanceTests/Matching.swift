@@ -16,6 +16,12 @@ enum Matching {
                 return nil
             }
             return "\(path) is '\(text)', no cid of this app"
+        case (.string(let text), .object(let wanted)) where wanted.map(\.name) == ["<json>"]:
+            guard let document = try? JSON(parsing: Array(text.utf8)) else { return "\(path) is '\(text)', no JSON text" }
+            return self.difference(document, wanted[0].value, isExact: isExact, appKey: appKey, at: path)
+        case (.string(let text), .string("<uuid>")):
+            let pattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
+            return text.wholeMatch(of: pattern) == nil ? "\(path) is '\(text)', no UUID" : nil
         case (.object(let members), .object(let wanted)):
             for (name, value) in wanted {
                 guard let found = actual[name] else { return "\(path).\(name) is missing" }

@@ -22,16 +22,20 @@ final class CIDTable: Sendable {
     }
 
     private let state = Mutex(State())
+    /// How long somebody waits for another one with the same cid.
+    private let waitSeconds: Int
+
+    init(waitSeconds: Int) { self.waitSeconds = waitSeconds }
 
     /// Runs the body alone among all pushes with this cid; the others wait and then find its answer in the store.
     ///
     /// - Throws: what the body throws; ``Refusal/Kind/backendSlow`` when the turn does not come within the time, or the
     ///   caller has left.
     func alone<Answer>(
-        _ cid: CID, of app: AppID, waitSeconds: Int, _ body: () async throws(Refusal) -> Answer
+        _ cid: CID, of app: AppID, _ body: () async throws(Refusal) -> Answer
     ) async throws(Refusal) -> Answer {
         let key = Key(app: app, cid: cid)
-        guard await self.enter(key, waitSeconds: waitSeconds) else {
+        guard await self.enter(key) else {
             throw Refusal(.backendSlow, "A push with this cid is still being processed, retry later")
         }
         defer { self.leave(key) }
@@ -39,7 +43,7 @@ final class CIDTable: Sendable {
     }
 
     /// - Returns: whether the turn has come.
-    private func enter(_ key: Key, waitSeconds: Int) async -> Bool {
+    private func enter(_ key: Key) async -> Bool {
         let number = self.state.withLock { state -> UInt64? in
             guard state.running[key] != nil else {
                 state.running[key] = []
@@ -50,7 +54,7 @@ final class CIDTable: Sendable {
         }
         guard let number else { return true }
         let limit = Task {
-            try await Task.sleep(for: .seconds(waitSeconds))
+            try await Task.sleep(for: .seconds(self.waitSeconds))
             self.giveUp(key, number)
         }
         defer { limit.cancel() }

@@ -12,10 +12,8 @@ package final class PushService: Sendable {
     private let committer: Committer
     private let store: any Store
     private let clocks: Clocks
-    private let cids = CIDTable()
+    let cids: CIDTable
     private let days: DailyBook
-    /// How long a push waits for another one with its cid.
-    private let waitSeconds: Int
 
     /// Builds it over the services of one node.
     package init(
@@ -30,7 +28,7 @@ package final class PushService: Sendable {
         self.store = store
         self.clocks = clocks
         self.days = DailyBook(store: store)
-        self.waitSeconds = waitSeconds
+        self.cids = CIDTable(waitSeconds: waitSeconds)
     }
 
     /// Accepts a push. Durable when it returns; delivery has begun.
@@ -53,7 +51,7 @@ package final class PushService: Sendable {
         _ cid: CID?, of app: App, _ request: () throws(Refusal) -> PushRequest
     ) async throws(Refusal) -> PushAnswer {
         guard let cid else { return try await self.accept(try request(), of: app) }
-        return try await self.cids.alone(cid, of: app.id, waitSeconds: self.waitSeconds) { () throws(Refusal) in
+        return try await self.cids.alone(cid, of: app.id) { () throws(Refusal) in
             if let answer = try await self.answer(to: cid, of: app) { return answer }
             return try await self.accept(try request(), of: app)
         }
@@ -63,6 +61,20 @@ package final class PushService: Sendable {
     package func validate(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
         _ = try await self.resolve(request, of: app)
         return PushAnswer(messageID: self.committer.freshNumber(), sendno: request.options.sendno)
+    }
+
+    /// Checks a push that is to be made later: as ``validate(_:of:)`` does, but for what will have changed by then.
+    package func checkForLater(_ request: PushRequest, of app: App) async throws(Refusal) {
+        _ = try await self.resolve(request, of: app, isForLater: true)
+    }
+
+    /// Accepts the push of a task's fire: the message is kept together with the step that it belongs to, or not at all.
+    ///
+    /// - Throws: as ``push(_:of:)``, and ``Refusal/Kind/messageUnknown`` when the task is no longer what it was.
+    package func push(
+        _ request: PushRequest, of app: App, firing step: @escaping @Sendable (MessageID) -> ScheduleStep
+    ) async throws(Refusal) -> PushAnswer {
+        try await self.accept(request, of: app, firing: step)
     }
 
     /// The answer that a cid got within the last day.
@@ -92,7 +104,12 @@ package final class PushService: Sendable {
 
 extension PushService {
     /// Whom a push means, after the checks that need the app's state.
-    private func resolve(_ request: PushRequest, of app: App) async throws(Refusal) -> Ordinals {
+    ///
+    /// - Parameter isForLater: leaves out what only counts at the moment of the push: the push that it overrides, and
+    ///   how many others are being spread over time.
+    private func resolve(
+        _ request: PushRequest, of app: App, isForLater: Bool = false
+    ) async throws(Refusal) -> Ordinals {
         let limits = self.directory.limits(of: app.id)
         let ttlMax = limits.ceiling(.timeToLiveMaxSeconds)
         guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
@@ -105,11 +122,11 @@ extension PushService {
             if kinds.segment != nil { throw .bad("audience.segment", "the name of a segment of this app") }
             if kinds.abtest != nil { throw .bad("audience.abtest", "the name of an A/B test of this app") }
         }
-        if let id = request.options.overrideMessageID { try await self.checkOverride(id, of: app) }
+        if let id = request.options.overrideMessageID, !isForLater { try await self.checkOverride(id, of: app) }
         let audience = self.index[app.id].resolve(
             request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
-        if request.options.spreadMinutes > 0 {
+        if request.options.spreadMinutes > 0, !isForLater {
             let runningMax = limits.ceiling(.timedPushesRunning)
             guard self.book.pacedCount(of: app.id) < runningMax else { throw Self.tooManyPaced(runningMax) }
         }
@@ -124,7 +141,9 @@ extension PushService {
     }
 
     /// To whom, keep it; telling follows from the commit (see ``Core``).
-    private func accept(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
+    private func accept(
+        _ request: PushRequest, of app: App, firing step: (@Sendable (MessageID) -> ScheduleStep)? = nil
+    ) async throws(Refusal) -> PushAnswer {
         let audience = try await self.resolve(request, of: app)
         let index = self.index[app.id]
         let target = index.members(of: audience, on: request.content.platforms).optimized()
@@ -147,6 +166,7 @@ extension PushService {
                     spreadMinutes: request.options.spreadMinutes, payload: request.kept, target: target,
                     targeted: targeted, online: online, isBroadcast: isBroadcast,
                     overrides: request.options.overrideMessageID)
+                if let step { return .fire(step(id), message) }
                 let record = request.cid.map {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }

@@ -59,8 +59,23 @@ package protocol Store: Sendable {
     /// The answer that a cid got, while it is kept.
     func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer?
 
+    func schedule(_ id: ScheduleID, of app: AppID) async throws(StoreError) -> Schedule?
+    /// The live tasks of an app, oldest creation first, without the first `skip` of them.
+    func liveSchedules(
+        of app: AppID, at now: Timestamp, skip: Int, limit: Int
+    ) async throws(StoreError) -> [Schedule]
+    func liveScheduleCount(of app: AppID, at now: Timestamp) async throws(StoreError) -> Int
+    /// What became of a task's fires, in order of their instants.
+    func fires(of schedule: ScheduleID, in app: AppID) async throws(StoreError) -> [ScheduleFire]
+    /// Tasks of any app whose next fire is not after `now`, in order of ``SchedulePlace``, behind `after`.
+    func dueSchedules(
+        at now: Timestamp, after: SchedulePlace?, limit: Int
+    ) async throws(StoreError) -> [Schedule]
+    /// The earliest fire of any task that is after `now`.
+    func nextDue(after now: Timestamp) async throws(StoreError) -> Timestamp?
+
     /// Removes what has lost its use: waiting entries of expired messages, expired cids, and messages with their
-    /// receipts `retentionSeconds` after their last record.
+    /// receipts `retentionSeconds` after their last record, tasks with their fires as long after their last one.
     ///
     /// - Returns: how many rows went.
     func sweep(at now: Timestamp, retentionSeconds: Int) async throws(StoreError) -> Int
@@ -103,6 +118,17 @@ package enum Write: Sendable {
     case seen(Ordinals, of: AppID, at: Timestamp)
     /// Devices whose app was opened, for user statistics.
     case active(Ordinals, of: AppID, at: Timestamp)
+    /// A new task and the answer under its cid. Refused with ``Refusal/Kind/badValue`` when the app has `liveMax` live
+    /// tasks already; fails with ``StoreError/conflict`` when the cid is taken.
+    case createSchedule(Schedule, liveMax: Int, cid: CIDRecord?)
+    /// Replaces a task, whose ``Schedule/revision`` is the one that was read: fails with ``StoreError/conflict`` when it
+    /// has another by now. Refused with ``Refusal/Kind/messageUnknown`` when it is gone.
+    case changeSchedule(Schedule)
+    /// Removes a task with its fires. Refused with ``Refusal/Kind/messageUnknown`` when there is none.
+    case deleteSchedule(ScheduleID, of: AppID)
+    /// Takes a task past some fires, and keeps the message that the last of them made: both or neither. Refused with
+    /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice.
+    case fire(ScheduleStep, Message?)
 }
 
 /// What became of one write.
@@ -136,10 +162,33 @@ package struct PushAnswer: Sendable, Equatable {
     package let messageID: MessageID
     /// Echo of the caller's number; 0 when none was sent.
     package let sendno: Int64
+    /// What stands in place of both when the cid was used to create a task: cids of pushes and tasks are one set.
+    package let created: CreatedSchedule?
 
     package init(messageID: MessageID, sendno: Int64) {
         self.messageID = messageID
         self.sendno = sendno
+        self.created = nil
+    }
+
+    /// The answer to a task that was created.
+    package init(_ created: CreatedSchedule) {
+        self.messageID = MessageID(0)
+        self.sendno = 0
+        self.created = created
+    }
+}
+
+/// The answer to a task that was created.
+package struct CreatedSchedule: Sendable, Equatable {
+    /// Its fresh name.
+    package let id: ScheduleID
+    /// As it was sent.
+    package let name: String
+
+    package init(id: ScheduleID, name: String) {
+        self.id = id
+        self.name = name
     }
 }
 
