@@ -21,8 +21,9 @@ extension EdgeLoop {
         connection.lookAt = self.wheel.add(connection.id, in: self.settings.ticks(time))
     }
 
-    /// From here on the connection is looked at as a session.
+    /// From here on the connection is looked at as a session; its silence counts from now.
     func watch(_ connection: Connection) {
+        connection.heardAt = self.wheel.now
         switch connection.outlet {
         case .webSocket: connection.lookAt = self.wheel.add(connection.id, in: self.halfIdleTicks)
         case .events: self.look(at: connection, in: self.settings.eventsHeartbeat)

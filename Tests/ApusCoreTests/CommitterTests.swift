@@ -91,17 +91,24 @@ import Testing
         await node.store.holding()
         committer.commitLater(.register(device))
         await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await committer.drained()
-                steps.append("drained")
+            // One asks while a write waits, the other one while the last is being committed.
+            for _ in 0..<2 {
+                await node.store.holding()
+                let (asked, asking) = AsyncStream.makeStream(of: Void.self)
+                group.addTask {
+                    asking.finish()
+                    await committer.drained()
+                    steps.append("drained")
+                }
+                for await _ in asked {}
+                // Time for whoever returns too early.
+                for _ in 0..<100 { await Task.yield() }
+                #expect(steps.all.isEmpty)
+                node.store.release()
             }
-            node.store.release()
-            await node.store.holding()
-            #expect(steps.all.isEmpty)
-            node.store.release()
         }
         #expect(try await node.store.device(0, of: app.id) == device)
-        #expect(steps.all == ["drained"])
+        #expect(steps.all == ["drained", "drained"])
         // Idle: returns at once.
         await committer.drained()
     }
