@@ -62,6 +62,8 @@ enum Place: Sendable {
         case "push": PushRoutes.routes(at: Array(path.dropFirst()))
         // The one host of the Beijing zone tells its families apart by a segment of their own.
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
+        case "device": DeviceRoutes.routes(at: Array(path.dropFirst()), isBeijing: true)
+        case "devices", "aliases", "tags", "test": DeviceRoutes.routes(at: path)
         default: ReportRoutes.routes(at: path)
         }
     }

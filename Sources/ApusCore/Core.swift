@@ -30,18 +30,22 @@ package final class Core: Sendable {
     private let store: any Store
     private let clocks: Clocks
     private let logger: Logger
+    /// Whether another process has written what was not taken over yet.
+    private let isBehind = Mutex(false)
 
     /// Builds the services over an open store and loads what is derived from it.
     ///
     /// - Parameter limits: the server's; apps may have their own over them.
     package init(store: any Store, limits: Limits, clocks: Clocks, logger: Logger) async throws(StoreError) {
         let last = try await store.lastMessageID()
+        // Before the devices are read: what is imported meanwhile is adopted once more.
+        let adopted = try await store.lastImport()
         let directory = AppDirectory(serverLimits: limits)
         let index = AudienceIndex()
         let presence = Presence()
         let bus = LocalBus()
         let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last)
-        let follower = Follower(index: index, book: book, logger: logger)
+        let follower = Follower(directory: directory, index: index, book: book, logger: logger)
         let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
         self.store = store
         self.clocks = clocks
@@ -56,11 +60,27 @@ package final class Core: Sendable {
             directory: directory, index: index, presence: presence, book: book, committer: committer, store: store,
             clocks: clocks)
         self.devices = DeviceService(
-            directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
+            directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks,
+            adopted: adopted)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
         self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
         self.quota = Quota(directory: directory, clocks: clocks)
         try await self.reloadApps()
+    }
+
+    /// Takes over what another process has written since the last call, if anything: apps, and devices.
+    ///
+    /// What fails is tried again by the next call.
+    package func followElsewhere() async throws(StoreError) {
+        let hasChanged = try await self.store.changedElsewhere()
+        let isBehind = self.isBehind.withLock { isBehind in
+            isBehind = isBehind || hasChanged
+            return isBehind
+        }
+        guard isBehind else { return }
+        try await self.reloadApps()
+        try await self.devices.adoptElsewhere()
+        self.isBehind.withLock { $0 = false }
     }
 
     /// Takes over the apps that the store holds now: loads the new ones, forgets the deleted ones.
@@ -81,6 +101,7 @@ package final class Core: Sendable {
 
 /// Keeps what is derived from the store in step with it: hears of every committed write, in order.
 private struct Follower: Sendable {
+    let directory: AppDirectory
     let index: AudienceIndex
     let book: DeliveryBook
     let logger: Logger
@@ -97,10 +118,17 @@ private struct Follower: Sendable {
             }
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
         case (.withdraw(let id), .done): self.book.withdrawn(id)
-        case (.register(let device), .done): self.index[device.app].add(device)
-        case (.change, .changed(let old, let new)): self.index[new.app].change(from: old, to: new)
+        case (.register(let device), .done), (.register, .changed(_, let device)): self.index[device.app].add(device)
+        case (.change, .changed(let old, let new)):
+            self.index[new.app].change([DeviceMove(from: old, to: new)])
+        case (.changeAll(_, let app), .changedAll(let moves)): self.index[app].change(moves)
+        case (.adopt, .adopted(let devices, _)):
+            // An app that is not known yet is loaded as a whole once it is.
+            for (app, devices) in Dictionary(grouping: devices, by: \.app) where self.directory.app(app) != nil {
+                self.index[app].adopt(devices)
+            }
         case (.seen(let ordinals, let app, let at), .done): self.index[app].noteAlive(ordinals, at: at)
-        case (.active, _), (_, .refused), (_, .failed), (_, .done), (_, .changed): break
+        case (.active, _), (_, .refused), (_, .failed), (_, .done), (_, .changed), (_, .changedAll), (_, .adopted): break
         }
     }
 }

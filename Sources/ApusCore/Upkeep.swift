@@ -37,9 +37,9 @@ package struct Upkeep: Sendable {
 
     private func followOperators() async {
         do {
-            if try await self.store.changedElsewhere() { try await self.core.reloadApps() }
+            try await self.core.followElsewhere()
         } catch {
-            self.logger.error("could not follow changes of the apps", metadata: ["error": "\(error)"])
+            self.logger.error("could not follow changes of apps and devices", metadata: ["error": "\(error)"])
         }
     }
 

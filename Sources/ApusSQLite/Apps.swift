@@ -65,7 +65,8 @@ enum Apps {
         var removed = 0
         for message in messages { removed += try Messages.remove(message, in: db) }
         for (table, key) in [
-            ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
+            ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("tags", "platform, tag"),
+            ("devices", "ordinal"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)
