@@ -11,7 +11,8 @@ enum TestDeviceRoutes {
         case "list" where path.count == 2: return [Route(.GET, .device, isVIPOnly: true, answer: self.list)]
         case "delete" where path.count == 3:
             return [
-                Route(.DELETE, .device, isVIPOnly: true) { call throws(Refusal) in try await self.remove(path[2], call) }
+                Route(.DELETE, .device, isVIPOnly: true) { call throws(Refusal) in try await self.remove(path[2], call)
+                }
             ]
         default: return nil
         }

@@ -36,7 +36,8 @@ extension JSONValue {
     /// Reads a list of strings that may be registration ids or not.
     ///
     /// - Returns: as they were sent, malformed ones too; distinct, in the order in which they were first named.
-    /// - Throws: ``Refusal/Kind/badValue`` when it is no list, its length is outside `counts`, or an element is no string.
+    /// - Throws: ``Refusal/Kind/badValue`` when it is no list, its length is outside `counts`, or an element is no
+    ///   string.
     package func registrationIDTexts(_ counts: ClosedRange<Int>) throws(Refusal) -> [String] {
         guard let list = self.list, counts.contains(list.count) else {
             throw self.bad("a list of \(counts.lowerBound) to \(counts.upperBound) registration ids")
@@ -74,7 +75,8 @@ extension PlatformSet {
             let name = String(name.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
             guard name.lowercased() != "winphone" else { continue }
             guard let platform = Platform(name: name) else {
-                throw .bad("platform", "names of platforms (android, ios, hmos, quickapp, web) with commas between them")
+                throw .bad(
+                    "platform", "names of platforms (android, ios, hmos, quickapp, web) with commas between them")
             }
             self.insert(PlatformSet(platform))
         }

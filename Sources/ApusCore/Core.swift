@@ -128,7 +128,8 @@ private struct Follower: Sendable {
                 self.index[app].adopt(devices)
             }
         case (.seen(let ordinals, let app, let at), .done): self.index[app].noteAlive(ordinals, at: at)
-        case (.active, _), (_, .refused), (_, .failed), (_, .done), (_, .changed), (_, .changedAll), (_, .adopted): break
+        case (.active, _), (_, .refused), (_, .failed): break
+        case (_, .done), (_, .changed), (_, .changedAll), (_, .adopted): break
         }
     }
 }

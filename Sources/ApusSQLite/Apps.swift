@@ -65,12 +65,12 @@ enum Apps {
         var removed = 0
         for message in messages { removed += try Messages.remove(message, in: db) }
         for (table, key) in [
-            ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("tags", "platform, tag"),
-            ("devices", "ordinal"),
+            ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)
         }
+        if removed < limit { removed += try Tags.remove(of: app, limit: limit, in: db) }
         if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
         return removed
     }

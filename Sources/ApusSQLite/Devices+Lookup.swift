@@ -99,6 +99,19 @@ enum Tags {
         }
     }
 
+    /// Removes some rows of an app that has departed.
+    ///
+    /// - Returns: how many went.
+    static func remove(of app: Int64, limit: Int, in db: Database) throws -> Int {
+        try Platform.allCases.reduce(0) { removed, platform in
+            let some = "SELECT tag FROM tags WHERE app = ?1 AND platform = ?2 LIMIT ?3"
+            return removed
+                + (try db.run(
+                    "DELETE FROM tags WHERE app = ?1 AND platform = ?2 AND tag IN (\(some))", app, platform.rawValue,
+                    limit))
+        }
+    }
+
     /// Merged over the platforms, the newest first.
     static func newest(of app: AppID, limit: Int, in db: Database) throws -> [Tag] {
         var born: [Tag: Int64] = [:]
@@ -128,7 +141,8 @@ enum Counters {
 
     static func next(_ name: Name, in db: Database) throws -> Int64 {
         let next = try db.first(
-            "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING name, value", name.rawValue, read: Self.value)
+            "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING name, value", name.rawValue,
+            read: Self.value)
         guard let next else { throw StoreError.corrupt("counters \(name.rawValue): the row is missing") }
         return next
     }

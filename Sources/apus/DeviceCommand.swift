@@ -17,8 +17,8 @@ struct DeviceCommand: AsyncParsableCommand {
                 A line holds "platform" and, as wanted, "registration_id", "secret", "tags", "alias", "mobile" and \
                 "tokens". A device that the app has already is updated: what its line does not name stays as it is. \
                 A line that is wrong is refused as a whole, by its number, and the import goes on; the exit status is \
-                then 1. A device without a secret gets one when --credentials names a file for it; without that file it \
-                cannot log in.
+                then 1. A device without a secret gets one when --credentials names a file for it; without that file \
+                it cannot log in.
                 """)
 
         @OptionGroup var place: StorePlace
@@ -26,8 +26,9 @@ struct DeviceCommand: AsyncParsableCommand {
         var file: String
         @Option(help: ArgumentHelp("The app's key.", valueName: "K"))
         var app: String
-        @Option(help: ArgumentHelp(
-            "Append the ids and secrets that are made to this file, one JSON object a line.", valueName: "FILE"))
+        @Option(
+            help: ArgumentHelp(
+                "Append the ids and secrets that are made to this file, one JSON object a line.", valueName: "FILE"))
         var credentials: String?
 
         func run() async throws {
@@ -44,7 +45,8 @@ struct DeviceCommand: AsyncParsableCommand {
                 Terminal.print("imported \(counts.imported), updated \(counts.updated), refused \(counts.refused)")
             }
             guard counts.refused == 0 else {
-                throw Failure("\(counts.refused) lines were refused, as told above; correct them and import those lines again")
+                throw Failure(
+                    "\(counts.refused) lines were refused, as told above; correct them and import those lines again")
             }
         }
     }
@@ -61,7 +63,9 @@ struct DeviceCommand: AsyncParsableCommand {
         func run() async throws {
             let device = try await self.place.withStore { store in
                 let app = try await AppCommand.find(self.app, in: store)
-                let found = try await RegistrationID(self.registrationID).asyncMap { try await store.devices(named: [$0]) }
+                let found = try await RegistrationID(self.registrationID).asyncMap {
+                    try await store.devices(named: [$0])
+                }
                 guard let device = found?.first, device.app == app.id else {
                     throw Failure("the app \(self.app) has no device '\(self.registrationID)'")
                 }

@@ -50,7 +50,8 @@ struct DeviceImport {
         defer { progress.end() }
         while let line = try file.next() {
             switch line {
-            case .tooLong(let number): self.refuse(number, "it is longer than \(LineFile.lineMaxBytes) bytes", &progress)
+            case .tooLong(let number):
+                self.refuse(number, "it is longer than \(LineFile.lineMaxBytes) bytes", &progress)
             case .text(let number, let text): try await self.take(text, number, &progress)
             }
             if self.batch.count == Self.batchMax {
@@ -122,12 +123,15 @@ extension DeviceImport {
         switch outcome {
         case .done, .changed, .changedAll, .adopted:
             if isNew { self.counts.imported += 1 } else { self.counts.updated += 1 }
-            if isNew, case .changed(_, let kept) = outcome { self.nextOrdinal = max(self.nextOrdinal, kept.ordinal + 1) }
+            if isNew, case .changed(_, let kept) = outcome {
+                self.nextOrdinal = max(self.nextOrdinal, kept.ordinal + 1)
+            }
         case .refused(let refusal): self.refuse(number, refusal.message(for: .device), &progress)
         case .failed(.conflict): self.refuse(number, "the registration_id was taken a moment ago", &progress)
         case .failed(let error):
             throw Failure(
-                "the store failed at line \(number) (\(error)); the lines before it are imported, import the rest again")
+                "the store failed at line \(number) (\(error)); the lines before it are imported, import the rest again"
+            )
         }
     }
 

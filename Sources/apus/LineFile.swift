@@ -26,7 +26,9 @@ struct LineFile {
     /// - Throws: a ``Failure`` when the file cannot be read.
     init(reading path: String) throws {
         self.path = path
-        do { self.file = try FileHandle(forReadingFrom: URL(filePath: path)) } catch { throw Self.unreadable(path, error) }
+        do { self.file = try FileHandle(forReadingFrom: URL(filePath: path)) } catch {
+            throw Self.unreadable(path, error)
+        }
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         self.sizeBytes = (attributes?[.size] as? UInt64) ?? 0
     }
@@ -77,7 +79,8 @@ struct CredentialsFile: Sendable {
         self.path = path
         do {
             if !FileManager.default.fileExists(atPath: path) {
-                guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+                guard
+                    FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
                 else { throw CocoaError(.fileWriteNoPermission) }
             }
             self.file = try FileHandle(forWritingTo: URL(filePath: path))

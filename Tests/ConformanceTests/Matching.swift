@@ -1,3 +1,5 @@
+import ApusContract
+
 /// Comparing an answer with what a case expects.
 enum Matching {
     /// - Returns: what differs, or nil. `isExact`: whether objects may not have further keys.
@@ -12,6 +14,8 @@ enum Matching {
             let pattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
             if text.hasPrefix(appKey + "-"), text.dropFirst(appKey.count + 1).wholeMatch(of: pattern) != nil { return nil }
             return "\(path) is '\(text)', no cid of this app"
+        case (.string(let text), .string("<time>")):
+            return TimeUTC8(text) == nil ? "\(path) is '\(text)', no time" : nil
         case (.object(let members), .object(let wanted)):
             for (name, value) in wanted {
                 guard let found = actual[name] else { return "\(path).\(name) is missing" }

@@ -113,8 +113,8 @@ package struct DeviceChange: Sendable, Equatable {
 extension Device {
     /// This device after the change.
     ///
-    /// - Throws: ``Refusal/Kind/badValue`` when it would carry more than ``tagsMax`` tags, and what ``DeviceChange/test``
-    ///   says.
+    /// - Throws: ``Refusal/Kind/badValue`` when it would carry more than ``tagsMax`` tags, and what
+    ///   ``DeviceChange/test`` says.
     package func applying(_ change: DeviceChange) throws(Refusal) -> Device {
         var device = self
         switch change.tags {

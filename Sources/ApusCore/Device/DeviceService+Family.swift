@@ -216,7 +216,8 @@ extension DeviceService {
         let (add, remove) = (ordinals(of: lists.add), ordinals(of: lists.remove))
         guard unknown.isEmpty else {
             var refusal = Refusal(
-                known.isEmpty ? .badValue : .someBadValues, "\(unknown.count) of the registration_ids are not of this app")
+                known.isEmpty ? .badValue : .someBadValues,
+                "\(unknown.count) of the registration_ids are not of this app")
             refusal.illegalRegistrationIDs = unknown
             throw refusal
         }
