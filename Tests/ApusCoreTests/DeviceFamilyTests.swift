@@ -9,8 +9,8 @@ import Testing
         let app = try await node.createApp()
         let device = try await node.register(2, of: app)[0]
         var change = DeviceChange()
-        change.tags = .change(add: [try tag("b")], remove: [])
-        change.alias = .some(try alias("bob"))
+        change.tags = .change(add: [try Names.tag("b")], remove: [])
+        change.alias = .some(try Names.alias("bob"))
         try await node.core.devices.change(change, of: device.registrationID.text, in: app.id)
         let audience = #"{"tag": ["b"], "alias": ["bob"]}"#
         let id = try await node.push(try Sample(audience: audience).request(), of: app)
@@ -23,7 +23,7 @@ import Testing
         let (app, other) = (try await node.createApp(), try await node.createApp("b"))
         let device = try await node.register(1, of: other)[0]
         await #expect(throws: Refusal(.deviceUnknown)) {
-            try await node.core.devices.device(device.registrationID.text, of: app.id)
+            _ = try await node.core.devices.device(device.registrationID.text, of: app.id)
         }
         await #expect(throws: Refusal(.deviceUnknown)) {
             try await node.core.devices.change(DeviceChange(), of: device.registrationID.text, in: app.id)
@@ -33,24 +33,24 @@ import Testing
     @Test func `change all together or not at all`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let full = try (0..<Device.tagsMax).map { try tag("t\($0)") }
+        let full = try (0..<Device.tagsMax).map { try Names.tag("t\($0)") }
         let devices = try await node.register(3, of: app) { if $0 == 1 { $1.tags = full } }
         let names = devices.map { "\"\($0.registrationID.text)\"" }.joined(separator: ",")
         let lists = try DeviceListUpdate(
             decoding: Array(#"{"registration_ids": {"add": [\#(names)]}}"#.utf8), rule: .addOrRemove)
         let refusal = await #expect(throws: Refusal.self) {
-            try await node.core.devices.update(try tag("more"), with: lists, in: app.id)
+            try await node.core.devices.update(try Names.tag("more"), with: lists, in: app.id)
         }
         #expect(refusal?.kind == .someBadValues)
         #expect(refusal?.illegalRegistrationIDs == [devices[1].registrationID.text])
-        #expect(try await node.core.devices.newestTags(of: app.id, limit: 2000).contains(try tag("more")) == false)
-        #expect(node.core.index[app.id].devices(tagged: try tag("more"), on: .all).isEmpty)
+        #expect(try await node.core.devices.newestTags(of: app.id, limit: 2000).contains(try Names.tag("more")) == false)
+        #expect(node.core.index[app.id].devices(tagged: try Names.tag("more"), on: .all).isEmpty)
     }
 
     @Test func `keep the order of their bindings over a restart`() async throws {
         var node = try await TestCore.open()
         let app = try await node.createApp()
-        let name = try alias("alice")
+        let name = try Names.alias("alice")
         let devices = try await node.register(4, of: app) { $1.alias = $0 == 3 ? nil : name }
         // Registered together: bound in some order, and then the first and the last anew.
         for ordinal in [0, 3] {
@@ -71,7 +71,7 @@ import Testing
     @Test func `lose an alias or a tag on the platforms named, however many they are`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let (name, label) = (try alias("alice"), try tag("a"))
+        let (name, label) = (try Names.alias("alice"), try Names.tag("a"))
         let android = try await node.register(1500, of: app) { ($1.alias, $1.tags) = (name, [label]) }
         let ios = try await node.register(2, of: app, on: .ios) { ($1.alias, $1.tags) = (name, [label]) }
         try await node.core.devices.delete(name, on: PlatformSet(.android), in: app.id)
@@ -87,7 +87,7 @@ import Testing
     @Test func `keep an alias that was bound anew while the old one was taken away`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let (old, new) = (try alias("old"), try alias("new"))
+        let (old, new) = (try Names.alias("old"), try Names.alias("new"))
         let device = try await node.register(1, of: app) { $1.alias = old }[0]
         var change = DeviceChange()
         change.alias = .some(new)
@@ -146,7 +146,7 @@ import Testing
         let node = try await TestCore.open()
         let app = try await node.createApp()
         try await node.register(3, of: app)
-        let label = try tag("imported")
+        let label = try Names.tag("imported")
         try await self.elsewhere(node) { store in
             for number in 0..<5 {
                 var device = try self.device(number, of: app, node)
@@ -173,13 +173,14 @@ import Testing
     @Test func `replace what was known of them`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let devices = try await node.register(2, of: app) { number, device in
-            (device.tags, device.alias) = ([Tag("old"), Tag("both")].compactMap(\.self), Alias("old"))
+        let (oldTag, bothTag, oldAlias) = (try Names.tag("old"), try Names.tag("both"), try Names.alias("old"))
+        let devices = try await node.register(2, of: app) { _, device in
+            (device.tags, device.alias) = ([oldTag, bothTag], oldAlias)
         }
         try await self.elsewhere(node) { store in
             var change = DeviceChange()
-            change.tags = .set([try tag("both"), try tag("new")])
-            change.alias = .some(try alias("new"))
+            change.tags = .set([try Names.tag("both"), try Names.tag("new")])
+            change.alias = .some(try Names.alias("new"))
             change.importedAt = node.clock.now
             guard case .changed = await store.commit([.change(change, of: devices[0].ordinal, in: app.id)])[0] else {
                 throw Unexpected(what: "not changed")
@@ -187,16 +188,16 @@ import Testing
         }
         // A change of this node in between is kept.
         var own = DeviceChange()
-        own.tags = .change(add: [try tag("own")], remove: [])
+        own.tags = .change(add: [try Names.tag("own")], remove: [])
         try await node.core.devices.change(own, of: devices[0].keyed)
         try await node.core.followElsewhere()
         let index = node.core.index[app.id]
         let (first, second) = (Ordinals([devices[0].ordinal]), Ordinals([devices[1].ordinal]))
         for (name, bearers) in [("old", second), ("both", first.union(second)), ("new", first), ("own", first)] {
-            #expect(index.devices(tagged: try tag(name), on: .all) == bearers, "\(name)")
+            #expect(index.devices(tagged: try Names.tag(name), on: .all) == bearers, "\(name)")
         }
-        #expect(index.devices(named: try alias("old"), on: .all) == second)
-        #expect(index.devices(named: try alias("new"), on: .all) == first)
+        #expect(index.devices(named: try Names.alias("old"), on: .all) == second)
+        #expect(index.devices(named: try Names.alias("new"), on: .all) == first)
     }
 
     @Test func `are taken over later when the store fails meanwhile`() async throws {
@@ -266,14 +267,4 @@ import Testing
         device.importedAt = node.clock.now
         return device
     }
-}
-
-private func tag(_ text: String) throws -> Tag {
-    guard let tag = Tag(text) else { throw Unexpected(what: text) }
-    return tag
-}
-
-private func alias(_ text: String) throws -> Alias {
-    guard let alias = Alias(text) else { throw Unexpected(what: text) }
-    return alias
 }
