@@ -14,10 +14,10 @@ import sys
 
 STATUSES = {200, 400, 401, 403, 404, 405, 410, 429, 500, 502, 503, 504}
 CODES = {
-    400: {1002, 1003, 1005, 1008, 1009, 1011, 1012, 1035, 3002, 3004, 3005, 8100},
-    401: {1004, 3001, 8101},
+    400: {1002, 1003, 1005, 1008, 1009, 1011, 1012, 1035, 3002, 3004, 3005, 7002, 7008, 7013, 7015, 8100},
+    401: {1004, 3001, 7001, 7004, 8101},
     403: {1105, 2003, 2004, 2005, 2006, 2007},
-    404: {404, 1003, 1020, 8104},
+    404: {404, 1003, 1020, 7002, 8104},
     405: {405, 1001},
     410: {410},
     429: {2002, 2008},
@@ -32,6 +32,8 @@ LIMITS = {
     "report_per_minute",
     "schedule_per_minute",
     "schedules_live",
+    "device_per_minute",
+    "devices_per_alias",
     "broadcasts_per_day",
     "time_to_live_max_seconds",
     "offline_per_device",
@@ -51,7 +53,16 @@ GIVEN = {
     "vip": bool,
     "trust_proxies": list,
 }
-DEVICE = {"name": str, "platform": str, "tags": list, "alias": str, "online": bool, "test": bool}
+DEVICE = {
+    "name": str,
+    "platform": str,
+    "tags": list,
+    "alias": str,
+    "mobile": str,
+    "online": bool,
+    "seen_seconds_ago": int,
+    "test": bool,
+}
 REQUEST = {"method": str, "path": str, "auth": object, "headers": dict, "json": object, "text": str, "chunked": bool}
 EXPECT = {
     "status": int,
@@ -74,7 +85,7 @@ ACTIONS = {
 }
 PUSH = {"msg_id": str, "override_msg_id": str, "notification": dict, "message": dict}
 AUTH_WORDS = {"app", "none", "wrong-secret", "unknown-key"}
-PATTERNS = {"<msg_id>", "<any>", "<cid>", "<int>", "<uuid>"}
+PATTERNS = {"<msg_id>", "<any>", "<cid>", "<int>", "<time>", "<uuid>"}
 # The only key of an expected object that stands for a text with JSON in it.
 DOCUMENT = "<json>"
 TRIGGER = {
@@ -89,7 +100,7 @@ TRIGGER = {
     "fires": list,
 }
 CONSTANTS = {"<app_key>", "<master_secret>", "<credentials>", "<today>"}
-SOURCE = re.compile(r"(README|status-codes|push|report|schedule|edge|limits|cli|sdk-behaviour)\.md( §\d+(\.\d+)?)?")
+SOURCE = re.compile(r"(README|status-codes|push|report|device|schedule|edge|limits|cli|sdk-behaviour)\.md( §\d+(\.\d+)?)?")
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\.json")
 PLACEHOLDER = re.compile(r"<(?:repeat:[^<>]+?:\d+|rid:\w+|(?:time|clock)-in:-?\d+|\w+)>")
 

@@ -27,6 +27,29 @@ extension [UInt8] {
         self.appendJSON(string: text)
     }
 
+    mutating func member(_ name: StaticString, _ flag: Bool) {
+        self.name(name)
+        self.append(json: flag ? "true" : "false")
+    }
+
+    mutating func member(_ name: StaticString, _ texts: [String]) {
+        self.name(name)
+        self.appendJSON(strings: texts)
+    }
+
+    /// Appends a member that is a list of objects.
+    mutating func array<Item>(
+        _ name: StaticString, of elements: [Item], _ write: (Item, inout [UInt8]) -> Void
+    ) {
+        self.name(name)
+        self.append(UInt8(ascii: "["))
+        for (index, element) in elements.enumerated() {
+            if index > 0 { self.append(UInt8(ascii: ",")) }
+            self.object { write(element, &$0) }
+        }
+        self.append(UInt8(ascii: "]"))
+    }
+
     mutating func null(_ name: StaticString) {
         self.name(name)
         self.append(json: "null")

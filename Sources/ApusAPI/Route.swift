@@ -61,6 +61,8 @@ enum Place: Sendable {
         case "schedules": ScheduleRoutes.routes(at: Array(path.dropFirst()))
         case "push": PushRoutes.routes(at: Array(path.dropFirst()))
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
+        case "device": DeviceRoutes.routes(at: Array(path.dropFirst()), isBeijing: true)
+        case "devices", "aliases", "tags", "test": DeviceRoutes.routes(at: path)
         default: ReportRoutes.routes(at: path)
         }
     }

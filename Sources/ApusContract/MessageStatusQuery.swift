@@ -2,9 +2,6 @@
 ///
 /// Source: contract, report §4. Unknown keys are ignored, as everywhere outside the push family.
 package struct MessageStatusQuery: Sendable, Equatable {
-    /// Registration ids of one question, repeated ones included.
-    package static let registrationIDsMax = 1000
-
     /// The message that is asked about; 0 is nobody's.
     package let messageID: MessageID
     /// As they were sent, malformed ones too: each has its entry in the answer. Distinct, in the order in which they
@@ -20,25 +17,11 @@ package struct MessageStatusQuery: Sendable, Equatable {
         guard let number = id.integer, number >= 0 else { throw id.bad("a message id: an integer or its decimal text") }
         guard let names = root["registration_ids"] else { throw root.missing("registration_ids") }
         self.messageID = MessageID(number)
-        self.registrationIDs = try Self.registrationIDs(names)
+        self.registrationIDs = try names.registrationIDTexts(1...JSONValue.registrationIDsMax)
         // Two official clients misspell the key.
         self.day = try (root["date"] ?? root["data"]).map { (date) throws(Refusal) in
             guard let day = date.string.flatMap({ DayUTC8($0) }) else { throw date.bad("a day as yyyy-MM-dd") }
             return day
         }
-    }
-
-    private static func registrationIDs(_ names: JSONValue) throws(Refusal) -> [String] {
-        guard let list = names.list, (1...Self.registrationIDsMax).contains(list.count) else {
-            throw names.bad("a list of 1 to \(Self.registrationIDsMax) registration ids")
-        }
-        // By bytes: strings that only look alike are different ids.
-        var seen: Set<[UInt8]> = []
-        var distinct: [String] = []
-        for element in list {
-            guard let text = element.string else { throw element.bad("a string") }
-            if seen.insert(Array(text.utf8)).inserted { distinct.append(text) }
-        }
-        return distinct
     }
 }

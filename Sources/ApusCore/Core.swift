@@ -40,13 +40,15 @@ package final class Core: Sendable {
     /// - Parameter limits: the server's; apps may have their own over them.
     package init(store: any Store, limits: Limits, clocks: Clocks, logger: Logger) async throws(StoreError) {
         let last = try await store.lastMessageID()
+        // Before the devices are read: what is imported meanwhile is adopted once more.
+        let adopted = try await store.lastImport()
         let directory = AppDirectory(serverLimits: limits)
         let index = AudienceIndex()
         let presence = Presence()
         let bus = LocalBus()
         let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last, logger: logger)
         let bell = ScheduleBell()
-        let follower = Follower(index: index, book: book, bell: bell, logger: logger)
+        let follower = Follower(directory: directory, index: index, book: book, bell: bell, logger: logger)
         let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
         self.store = store
         self.directory = directory
@@ -59,7 +61,8 @@ package final class Core: Sendable {
             directory: directory, index: index, presence: presence, book: book, committer: committer, store: store,
             clocks: clocks, waitSeconds: limits[.requestSeconds] == 0 ? 30 : max(1, limits[.requestSeconds] * 4 / 5))
         self.devices = DeviceService(
-            directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
+            directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks,
+            adopted: adopted)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
         self.schedules = ScheduleService(
             directory: directory, pushes: self.pushes, committer: committer, store: store, clocks: clocks)
@@ -76,6 +79,7 @@ package final class Core: Sendable {
         if try await self.store.changedElsewhere() { self.isBehind.store(true, ordering: .relaxed) }
         guard self.isBehind.load(ordering: .relaxed) else { return }
         try await self.reloadApps()
+        try await self.devices.adoptElsewhere()
         self.isBehind.store(false, ordering: .relaxed)
     }
 
@@ -99,6 +103,7 @@ package final class Core: Sendable {
 
 /// Keeps what is derived from the store in step with it: hears of every committed write, in order.
 private struct Follower: Sendable {
+    let directory: AppDirectory
     let index: AudienceIndex
     let book: DeliveryBook
     let bell: ScheduleBell
@@ -115,10 +120,18 @@ private struct Follower: Sendable {
         case (.createSchedule, .done), (.changeSchedule, .done), (.deleteSchedule, .done): self.bell.ring()
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
         case (.withdraw(let id, let app), .done): self.book.withdrawn(id, of: app)
-        case (.register(let device), .done): self.index[device.app].add(device)
-        case (.change, .changed(let old, let new)): self.index[new.app].change(from: old, to: new)
+        case (.register(let device), .done), (.register, .changed(_, let device)): self.index[device.app].add(device)
+        case (.change, .changed(let old, let new)):
+            self.index[new.app].change([DeviceMove(from: old, to: new)])
+        case (.changeAll(_, let app), .changedAll(let moves)): self.index[app].change(moves)
+        case (.adopt, .adopted(let devices, _)):
+            // An app that is not known yet is loaded as a whole once it is.
+            for (app, devices) in Dictionary(grouping: devices, by: \.app) where self.directory.app(app) != nil {
+                self.index[app].adopt(devices)
+            }
         case (.seen(let ordinals, let app, let at), .done): self.index[app].noteAlive(ordinals, at: at)
-        case (.active, _), (_, .refused), (_, .failed), (_, .done), (_, .changed): break
+        case (.active, _), (_, .refused), (_, .failed): break
+        case (_, .done), (_, .changed), (_, .changedAll), (_, .adopted): break
         }
     }
 }

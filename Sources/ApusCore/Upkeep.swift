@@ -45,7 +45,7 @@ package struct Upkeep: Sendable {
         do {
             try await self.core.followOperators()
         } catch {
-            self.logger.error("could not follow changes of the apps", metadata: ["error": "\(error)"])
+            self.logger.error("could not follow changes of apps and devices", metadata: ["error": "\(error)"])
         }
     }
 

@@ -71,6 +71,7 @@ enum Apps {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)
         }
+        if removed < limit { removed += try Tags.remove(of: app, limit: limit, in: db) }
         if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
         return removed
     }

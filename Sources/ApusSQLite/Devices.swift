@@ -3,10 +3,12 @@ internal import GRDB
 
 /// The rows of `devices`.
 enum Devices {
-    private static let columns = """
+    static let columns = """
         app, ordinal, registration_id, secret_salt, secret_digest, platform, tags, alias, mobile, tokens, details, \
-        registered_at, seen_at, is_test
+        registered_at, seen_at, is_test, test_name, test_since, imported_at
         """
+
+    static let columnCount = 17
 
     static func device(_ ordinal: Ordinal, of app: AppID, in db: Database) throws -> Device? {
         try db.first(
@@ -20,19 +22,29 @@ enum Devices {
             app.number, Int64(first), max(0, limit), read: Self.device)
     }
 
+    /// Where the ordinal is taken, the device gets the one after the greatest.
     static func register(_ device: Device, in db: Database) throws -> WriteOutcome {
         guard try Apps.exists(device.app, in: db) else { return .refused(Refusal(.unknownKey)) }
-        let inserted = try db.run(
+        guard try !Self.isTaken(device.registrationID, in: db) else { return .failed(.conflict) }
+        var kept = device
+        if try Self.device(device.ordinal, of: device.app, in: db) != nil {
+            guard let next = try Self.nextOrdinal(of: device.app, in: db) else { return .failed(.full) }
+            kept = device.standing(at: next)
+        }
+        try db.run(
             """
-            INSERT INTO devices (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO NOTHING
+            INSERT INTO devices (\(Self.columns), alias_bound, import_place)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            device.app.number, Int64(device.ordinal), device.registrationID.text,
-            device.secret.map { DatabaseValue.blob($0.salt) }, device.secret.map { DatabaseValue.blob($0.digest) },
-            device.platform.rawValue, CellJSON.text(list: device.tags.map(\.text)), device.alias?.text, device.mobile,
-            CellJSON.text(map: device.tokens), CellJSON.text(map: device.details), device.registeredAt.milliseconds,
-            device.seenAt?.milliseconds, device.isTest)
-        return inserted == 1 ? .done : .failed(.conflict)
+            kept.app.number, Int64(kept.ordinal), kept.registrationID.text,
+            kept.secret.map { DatabaseValue.blob($0.salt) }, kept.secret.map { DatabaseValue.blob($0.digest) },
+            kept.platform.rawValue, CellJSON.text(list: kept.tags.map(\.text)), kept.alias?.text, kept.mobile,
+            CellJSON.text(map: kept.tokens), CellJSON.text(map: kept.details), kept.registeredAt.milliseconds,
+            kept.seenAt?.milliseconds, kept.isTest, kept.testName?.text, kept.testName?.since.milliseconds,
+            kept.importedAt?.milliseconds, kept.alias == nil ? nil : try Counters.next(.binding, in: db),
+            kept.importedAt == nil ? nil : try Counters.next(.importing, in: db))
+        try Tags.count(from: [], to: kept.tags, of: kept.app, on: kept.platform, in: db)
+        return kept == device ? .done : .changed(from: device, to: kept)
     }
 
     static func change(
@@ -45,16 +57,61 @@ enum Devices {
         } catch {
             return .refused(error)
         }
-        if after != before {
-            try db.run(
-                """
-                UPDATE devices SET tags = ?, alias = ?, mobile = ?, tokens = ?, details = ?
-                WHERE app = ? AND ordinal = ?
-                """,
-                CellJSON.text(list: after.tags.map(\.text)), after.alias?.text, after.mobile,
-                CellJSON.text(map: after.tokens), CellJSON.text(map: after.details), app.number, Int64(ordinal))
-        }
+        try Self.move(before, after, isImport: change.importedAt != nil, in: db)
         return .changed(from: before, to: after)
+    }
+
+    /// Nothing is written before all of them are known to be legal.
+    static func changeAll(_ orders: [DeviceChangeOrder], in app: AppID, in db: Database) throws -> WriteOutcome {
+        var moves: [DeviceMove] = []
+        var refused: (refusal: Refusal, names: [String])?
+        for order in orders {
+            guard let before = try Self.device(order.ordinal, of: app, in: db) else {
+                return .refused(Refusal(.deviceUnknown))
+            }
+            do {
+                moves.append(DeviceMove(from: before, to: try before.applying(order.change)))
+            } catch {
+                refused = (refused?.refusal ?? error, (refused?.names ?? []) + [before.registrationID.text])
+            }
+        }
+        if let (refusal, names) = refused {
+            var refusal = Refusal(.someBadValues, refusal.detail)
+            refusal.illegalRegistrationIDs = names
+            return .refused(refusal)
+        }
+        for (order, move) in zip(orders, moves) {
+            try Self.move(move.from, move.to, isImport: order.change.importedAt != nil, in: db)
+        }
+        return .changedAll(moves)
+    }
+
+    private static func move(_ before: Device, _ after: Device, isImport: Bool, in db: Database) throws {
+        guard after != before else { return }
+        try db.run(
+            """
+            UPDATE devices SET tags = ?, alias = ?, mobile = ?, tokens = ?, details = ?, secret_salt = ?,
+                secret_digest = ?, is_test = ?, test_name = ?, test_since = ?, imported_at = ?
+            WHERE app = ? AND ordinal = ?
+            """,
+            CellJSON.text(list: after.tags.map(\.text)), after.alias?.text, after.mobile,
+            CellJSON.text(map: after.tokens), CellJSON.text(map: after.details),
+            after.secret.map { DatabaseValue.blob($0.salt) }, after.secret.map { DatabaseValue.blob($0.digest) },
+            after.isTest, after.testName?.text, after.testName?.since.milliseconds, after.importedAt?.milliseconds,
+            after.app.number, Int64(after.ordinal))
+        if after.alias != before.alias {
+            try db.run(
+                "UPDATE devices SET alias_bound = ? WHERE app = ? AND ordinal = ?",
+                after.alias == nil ? nil : try Counters.next(.binding, in: db), after.app.number, Int64(after.ordinal))
+        }
+        if isImport {
+            try db.run(
+                "UPDATE devices SET import_place = ? WHERE app = ? AND ordinal = ?",
+                try Counters.next(.importing, in: db), after.app.number, Int64(after.ordinal))
+        }
+        if after.tags != before.tags {
+            try Tags.count(from: before.tags, to: after.tags, of: after.app, on: after.platform, in: db)
+        }
     }
 
     /// The latest moment stays, whatever the order in which they come.
@@ -69,7 +126,7 @@ enum Devices {
         }
     }
 
-    private static func device(_ row: Row) throws -> Device {
+    static func device(_ row: Row) throws -> Device {
         let cells = Cells(row, of: "devices", keyWidth: 2)
         var device = Device(
             app: AppID(try cells.integer(0)), ordinal: try cells.number(1),
@@ -82,47 +139,21 @@ enum Devices {
         device.details = try cells.value(10, CellJSON.map(cells.text(10)))
         device.seenAt = try cells.optionalInteger(12).map(Timestamp.init(milliseconds:))
         device.isTest = try cells.flag(13)
+        device.testName = try cells.optionalText(14).map { Device.TestName(text: $0, since: try cells.timestamp(15)) }
+        device.importedAt = try cells.optionalInteger(16).map(Timestamp.init(milliseconds:))
         return device
     }
-}
 
-/// The rows of `active_hours`: whose app was opened in which hour.
-enum ActiveHours {
-    /// How long they are kept: 60 days back, and on to the start of the month that the sixtieth is in.
-    private static let retentionHours: Int64 = 92 * 24
-
-    private static let hourMilliseconds: Int64 = 3_600_000
-
-    static func hour(of moment: Timestamp) -> Int64 { moment.milliseconds / Self.hourMilliseconds }
-
-    static func record(_ ordinals: Ordinals, of app: AppID, at now: Timestamp, in db: Database) throws {
-        let hour = Self.hour(of: now)
-        let before = try db.first(
-            "SELECT app, hour, ordinals FROM active_hours WHERE app = ? AND hour = ?", app.number, hour,
-            read: Self.ordinals)
-        let after = before?.union(ordinals) ?? ordinals
-        // Most of an hour's reports repeat earlier ones.
-        guard after != before, !after.isEmpty else { return }
-        try db.run("INSERT OR REPLACE INTO active_hours VALUES (?, ?, ?)", app.number, hour, DatabaseValue.blob(after))
+    private static func isTaken(_ name: RegistrationID, in db: Database) throws -> Bool {
+        try db.has("SELECT 1 FROM devices WHERE registration_id = ?", name.text)
     }
 
-    static func ordinals(
-        of app: AppID, from first: Timestamp, until last: Timestamp, in db: Database
-    ) throws -> Ordinals {
-        try db.all(
-            "SELECT app, hour, ordinals FROM active_hours WHERE app = ? AND hour >= ? AND hour * ? < ?",
-            app.number, Self.hour(of: first), Self.hourMilliseconds, last.milliseconds, read: Self.ordinals
-        ).reduce(into: Ordinals()) { $0.formUnion($1) }
-    }
-
-    /// - Returns: how many rows went.
-    static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> Int {
-        try db.run(
-            "DELETE FROM active_hours WHERE (app, hour) IN (SELECT app, hour FROM active_hours WHERE hour < ? LIMIT ?)",
-            Self.hour(of: now) - Self.retentionHours, limit)
-    }
-
-    private static func ordinals(_ row: Row) throws -> Ordinals {
-        try Cells(row, of: "active_hours", keyWidth: 2).ordinals(2)
+    /// - Returns: nil when no number is left.
+    private static func nextOrdinal(of app: AppID, in db: Database) throws -> Ordinal? {
+        let greatest: Ordinal? = try db.first(
+            "SELECT app, ordinal FROM devices WHERE app = ? ORDER BY ordinal DESC LIMIT 1", app.number
+        ) { try Cells($0, of: "devices", keyWidth: 2).number(1) }
+        guard let greatest else { return 0 }
+        return greatest < .max ? greatest + 1 : nil
     }
 }

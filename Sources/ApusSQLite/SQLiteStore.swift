@@ -159,6 +159,34 @@ extension SQLiteStore {
         try await self.read { db in try Devices.device(ordinal, of: app, in: db) }
     }
 
+    package func devices(_ ordinals: [Ordinal], of app: AppID) async throws(StoreError) -> [Device] {
+        try await self.read { db in try Devices.devices(ordinals, of: app, in: db) }
+    }
+
+    package func devices(named names: [RegistrationID]) async throws(StoreError) -> [Device] {
+        try await self.read { db in try Devices.devices(named: names, in: db) }
+    }
+
+    package func devices(
+        named alias: Alias, of app: AppID, on platforms: PlatformSet, limit: Int
+    ) async throws(StoreError) -> [Device] {
+        try await self.read { db in
+            try Devices.devices(named: alias, of: app, on: platforms, limit: limit, in: db)
+        }
+    }
+
+    package func newestTags(of app: AppID, limit: Int) async throws(StoreError) -> [Tag] {
+        try await self.read { db in try Tags.newest(of: app, limit: limit, in: db) }
+    }
+
+    package func testDevices(of app: AppID, _ query: TestDeviceQuery) async throws(StoreError) -> TestDevicePage {
+        try await self.read { db in try Devices.testDevices(of: app, query, in: db) }
+    }
+
+    package func lastImport() async throws(StoreError) -> ImportPlace {
+        ImportPlace(try await self.read { db in try Counters.last(.importing, in: db) })
+    }
+
     package func active(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals {
         try await self.read { db in try ActiveHours.ordinals(of: app, from: from, until: until, in: db) }
     }

@@ -15,6 +15,7 @@ enum Schema {
             }
         }
         migrator.registerMigration("v2-schedules") { db in try db.execute(sql: Self.schedules) }
+        migrator.registerMigration("v3-devices") { db in try db.execute(sql: Self.deviceFamily) }
         return migrator
     }
 
@@ -167,5 +168,32 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         ALTER TABLE cids ADD COLUMN schedule TEXT;
         ALTER TABLE cids ADD COLUMN schedule_name TEXT;
+        """
+
+    /// What the device family asks for: who carries an alias since when, which tags there are since when, test devices,
+    /// and what was imported. Moments of binding are not clock readings but places in one order (`last_binding`).
+    private static let deviceFamily = """
+        ALTER TABLE devices ADD COLUMN alias_bound INTEGER; -- beside every alias
+        ALTER TABLE devices ADD COLUMN test_name TEXT;
+        ALTER TABLE devices ADD COLUMN test_since INTEGER;  -- beside every test_name
+        ALTER TABLE devices ADD COLUMN imported_at INTEGER;
+        ALTER TABLE devices ADD COLUMN import_place INTEGER; -- beside every imported_at
+        UPDATE devices SET alias_bound = 0 WHERE alias IS NOT NULL;
+        CREATE INDEX devices_by_alias ON devices (app, alias, alias_bound) WHERE alias IS NOT NULL;
+        CREATE INDEX devices_for_tests ON devices (app, test_since, ordinal) WHERE is_test = 1;
+        CREATE INDEX devices_by_import ON devices (import_place) WHERE import_place IS NOT NULL;
+        -- How many devices of a platform carry a tag, and since when there is one; none without a device.
+        CREATE TABLE tags (
+            app INTEGER NOT NULL,
+            platform INTEGER NOT NULL,
+            tag TEXT NOT NULL,
+            devices INTEGER NOT NULL,
+            born INTEGER NOT NULL,
+            PRIMARY KEY (app, platform, tag)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX tags_by_birth ON tags (app, platform, born);
+        INSERT INTO tags
+        SELECT app, platform, value, count(*), 0 FROM devices, json_each(devices.tags) GROUP BY app, platform, value;
+        INSERT INTO counters VALUES ('last_binding', 0), ('last_import', 0);
         """
 }

@@ -128,6 +128,10 @@ extension Write {
             return try Devices.register(device, in: db)
         case .change(let change, let ordinal, let app):
             return try Devices.change(change, of: ordinal, in: app, in: db)
+        case .changeAll(let orders, let app):
+            return try Devices.changeAll(orders, in: app, in: db)
+        case .adopt(let place, let limit):
+            return try Devices.adopt(after: place, limit: limit, in: db)
         case .seen(let ordinals, let app, let now):
             try Devices.seen(ordinals, of: app, at: now, in: db)
         case .active(let ordinals, let app, let now):
@@ -149,8 +153,8 @@ extension Write {
         switch self {
         case .message(let message, _, _): message
         case .fire(_, let message): message
-        case .receipts, .withdraw, .register, .change, .seen, .active, .createSchedule, .changeSchedule,
-            .deleteSchedule:
+        case .receipts, .withdraw, .register, .change, .changeAll, .adopt, .seen, .active, .createSchedule,
+            .changeSchedule, .deleteSchedule:
             nil
         }
     }

@@ -58,8 +58,8 @@ private enum Operation: String, CaseIterable {
         case .click: return .click(try frame.messageID(), try frame.clickKind())
         case .display: return .display(try frame.messageID())
         case .tags: return .tags(try ClientFrame.TagChange(frame))
-        case .alias: return .alias(try frame.alias(try frame.required("alias")))
-        case .mobile: return .mobile(try frame.mobile(try frame.required("mobile")))
+        case .alias: return .alias(try frame.required("alias").aliasOrNone())
+        case .mobile: return .mobile(try frame.required("mobile").mobileOrNone())
         case .tokens: return .tokens(try frame.tokens(try frame.required("tokens")))
         case .active: return .active
         case .ping: return .ping
@@ -80,8 +80,8 @@ extension ClientFrame.Registration {
         self.init(
             appKey: appKey, platform: platform,
             tags: try object["tags"]?.tags(max: DeviceBounds.tagsMax) ?? [],
-            alias: try object["alias"].flatMap { value throws(Refusal) in try object.alias(value) },
-            mobile: try object["mobile"].flatMap { value throws(Refusal) in try object.mobile(value) },
+            alias: try object["alias"].flatMap { value throws(Refusal) in try value.aliasOrNone() },
+            mobile: try object["mobile"].flatMap { value throws(Refusal) in try value.mobileOrNone() },
             tokens: try object["tokens"].map { value throws(Refusal) in try object.tokens(value) } ?? [:],
             details: try object["device"].map { value throws(Refusal) in try value.details() })
     }
@@ -128,7 +128,6 @@ private enum DeviceBounds {
     static let changedTagsMaxBytes = 1000
     static let tokenMaxBytes = 4096
     static let detailsMaxBytes = 1024
-    static let mobileMaxBytes = 20
 }
 
 // MARK: - Members
@@ -202,28 +201,6 @@ extension JSONValue {
             throw self.bad("at most \(DeviceBounds.changedTagsMaxBytes) bytes of tags")
         }
         return tags
-    }
-
-    /// - Returns: nil for the empty string, which unbinds.
-    fileprivate func alias(_ value: JSONValue) throws(Refusal) -> Alias? {
-        guard let text = value.string else { throw value.bad("a string") }
-        guard !text.isEmpty else { return nil }
-        guard let alias = Alias(text) else { throw value.bad("a legal alias of 1 to \(Label.sizeMaxBytes) bytes") }
-        return alias
-    }
-
-    /// Reads digits with an optional plus in front, also sent as a number.
-    ///
-    /// - Returns: nil for the empty string, which clears.
-    fileprivate func mobile(_ value: JSONValue) throws(Refusal) -> String? {
-        let text = value.kind == .number ? value.integer.map { String($0) } : value.string
-        guard let text else { throw value.bad("a string") }
-        guard !text.isEmpty else { return nil }
-        let digits = text.hasPrefix("+") ? text.dropFirst() : text[...]
-        guard text.utf8.count <= DeviceBounds.mobileMaxBytes, !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit) else {
-            throw value.bad("digits with an optional +, at most \(DeviceBounds.mobileMaxBytes) characters")
-        }
-        return text
     }
 
     /// Reads vendor tokens. Names of vendors that this server does not know are ignored, as every unknown member is.

@@ -130,6 +130,38 @@ extension FaultyStore {
         return try await self.real.device(ordinal, of: app)
     }
 
+    package func devices(_ ordinals: [Ordinal], of app: AppID) async throws(StoreError) -> [Device] {
+        try self.reading()
+        return try await self.real.devices(ordinals, of: app)
+    }
+
+    package func devices(named names: [RegistrationID]) async throws(StoreError) -> [Device] {
+        try self.reading()
+        return try await self.real.devices(named: names)
+    }
+
+    package func devices(
+        named alias: Alias, of app: AppID, on platforms: PlatformSet, limit: Int
+    ) async throws(StoreError) -> [Device] {
+        try self.reading()
+        return try await self.real.devices(named: alias, of: app, on: platforms, limit: limit)
+    }
+
+    package func newestTags(of app: AppID, limit: Int) async throws(StoreError) -> [Tag] {
+        try self.reading()
+        return try await self.real.newestTags(of: app, limit: limit)
+    }
+
+    package func testDevices(of app: AppID, _ query: TestDeviceQuery) async throws(StoreError) -> TestDevicePage {
+        try self.reading()
+        return try await self.real.testDevices(of: app, query)
+    }
+
+    package func lastImport() async throws(StoreError) -> ImportPlace {
+        try self.reading()
+        return try await self.real.lastImport()
+    }
+
     package func lastMessageID() async throws(StoreError) -> MessageID {
         try self.reading()
         return try await self.real.lastMessageID()

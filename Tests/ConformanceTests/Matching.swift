@@ -1,3 +1,5 @@
+import ApusContract
+
 /// Comparing an answer with what a case expects.
 enum Matching {
     /// - Returns: what differs, or nil. `isExact`: whether objects may not have further keys.
@@ -22,6 +24,8 @@ enum Matching {
         case (.string(let text), .string("<uuid>")):
             let pattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
             return text.wholeMatch(of: pattern) == nil ? "\(path) is '\(text)', no UUID" : nil
+        case (.string(let text), .string("<time>")):
+            return TimeUTC8(text) == nil ? "\(path) is '\(text)', no time" : nil
         case (.object(let members), .object(let wanted)):
             for (name, value) in wanted {
                 guard let found = actual[name] else { return "\(path).\(name) is missing" }

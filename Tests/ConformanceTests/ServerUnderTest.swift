@@ -67,6 +67,8 @@ struct Preparation {
                 secret: SecretHash(hashing: deviceSecret), platform: platform, registeredAt: Clocks.system.now())
             row.tags = (device.json["tags"]?.array ?? []).compactMap { $0.string.flatMap { Tag($0) } }
             row.alias = device.json["alias"]?.string.flatMap { Alias($0) }
+            row.mobile = device.json["mobile"]?.string
+            row.seenAt = device.json["seen_seconds_ago"]?.integer.map { Clocks.system.now().adding(seconds: -$0) }
             row.isTest = device.json["test"]?.boolean ?? false
             guard await store.commit([.register(row)]) == [.done] else {
                 throw CaseRun.Failed(sentence: "\(item.name): the store refused device \(device.name)")

@@ -139,8 +139,16 @@ class Server:
     def _make_zone(self):
         """Names this server in the client's table of hosts: the client itself stays as it is."""
         name = f"APUS{next(_zones)}"
-        jpush.common.ZONES[name] = {"PUSH": f"{self.api}/v3/", "REPORT": f"{self.api}/v3/"}
-        jpush.common.ZONES[name + "BJ"] = {"PUSH": f"{self.api}/v3/", "REPORT": f"{self.api}/v3/report/"}
+        for suffix, report, device in [("", "", "devices/"), ("BJ", "report/", "device/")]:
+            # Tags and aliases lie below the one word of the Beijing form, and beside the other.
+            below = device if suffix else ""
+            jpush.common.ZONES[name + suffix] = {
+                "PUSH": f"{self.api}/v3/",
+                "REPORT": f"{self.api}/v3/{report}",
+                "DEVICE": f"{self.api}/v3/{device}",
+                "TAG": f"{self.api}/v3/{below}tags/",
+                "ALIAS": f"{self.api}/v3/{below}aliases/",
+            }
         return name
 
     def stop(self):

@@ -3,7 +3,7 @@ extension Authenticator.Credentials {
     ///
     /// - Parameter header: as in `Basic dXNlcjpwYXNzd29yZA==`; the scheme in any case, split at the first colon.
     package init(_ header: String?) {
-        guard let header = header?.drop(while: { $0 == " " }), !header.isEmpty else {
+        guard let header = header?.drop(while: { $0 == " " }), !header.isEmpty, header.lowercased() != "basic" else {
             self = .none
             return
         }

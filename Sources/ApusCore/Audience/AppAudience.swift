@@ -13,8 +13,9 @@ package final class AppAudience: Sendable {
         var registered = Ordinals()
         var platforms = Platform.allCases.map { _ in Ordinals() }
         var tags: [Tag: Ordinals] = [:]
-        /// In order of binding, the newest last.
-        var aliases: [Alias: [Ordinal]] = [:]
+        var aliases: [Alias: Bearers] = [:]
+        /// By ordinal: what finds a device's old alias again when another process has changed it.
+        var aliasOf: [Alias?] = []
         var ordinals: [RegistrationID: Ordinal] = [:]
         var test = Ordinals()
         /// Registered and not silent beyond the horizon, as of ``horizonDay``.
@@ -39,37 +40,32 @@ package final class AppAudience: Sendable {
         }
     }
 
-    /// Adds a device that the store holds.
-    package func add(_ device: Device) {
+    /// Adds a device that the store holds. Harmless when it is there already, as it is.
+    package func add(_ device: Device) { self.state.withLock { $0.add(device) } }
+
+    /// Moves devices from what they were to what they are.
+    package func change(_ moves: [DeviceMove]) {
         self.state.withLock { state in
-            state.nextOrdinal = max(state.nextOrdinal, device.ordinal + 1)
-            state.registered.insert(device.ordinal)
-            state.platforms[Int(device.platform.rawValue)].insert(device.ordinal)
-            state.ordinals[device.registrationID] = device.ordinal
-            for tag in device.tags { state.tags[tag, default: Ordinals()].insert(device.ordinal) }
-            if let alias = device.alias { state.aliases[alias, default: []].append(device.ordinal) }
-            if device.isTest { state.test.insert(device.ordinal) }
-            state.noteAlive(device.ordinal, day: device.activeAt.day)
+            for move in moves {
+                let (before, after) = (Set(move.from.tags), Set(move.to.tags))
+                for tag in before.subtracting(after) { state.remove(Ordinals([move.to.ordinal]), from: tag) }
+                for tag in after.subtracting(before) { state.tags[tag, default: Ordinals()].insert(move.to.ordinal) }
+                state.bind(move.to.alias, to: move.to.ordinal)
+                state.note(isTest: move.to.isTest, move.to.ordinal)
+            }
         }
     }
 
-    /// Moves a device from what it was to what it is.
-    package func change(from old: Device, to new: Device) {
+    /// Takes over devices as another process has left them, whatever is known of them here.
+    package func adopt(_ devices: [Device]) {
         self.state.withLock { state in
-            let (before, after) = (Set(old.tags), Set(new.tags))
-            for tag in before.subtracting(after) {
-                state.tags[tag]?.remove(new.ordinal)
-                if state.tags[tag]?.isEmpty == true { state.tags[tag] = nil }
-            }
-            for tag in after.subtracting(before) { state.tags[tag, default: Ordinals()].insert(new.ordinal) }
-            if old.alias != new.alias {
-                if let alias = old.alias {
-                    state.aliases[alias]?.removeAll { $0 == new.ordinal }
-                    if state.aliases[alias]?.isEmpty == true { state.aliases[alias] = nil }
+            let known = Ordinals(devices.map(\.ordinal)).intersection(state.registered)
+            if !known.isEmpty {
+                for (tag, bearers) in Array(state.tags) where bearers.intersectionCount(known) > 0 {
+                    state.remove(known, from: tag)
                 }
-                if let alias = new.alias { state.aliases[alias, default: []].append(new.ordinal) }
             }
-            if new.isTest { state.test.insert(new.ordinal) } else { state.test.remove(new.ordinal) }
+            for device in devices { state.add(device) }
         }
     }
 
@@ -94,6 +90,25 @@ package final class AppAudience: Sendable {
     package func isNamed(_ ordinal: Ordinal?, by alias: Alias) -> Bool {
         guard let ordinal else { return false }
         return self.state.withLock { $0.aliases[alias]?.contains(ordinal) ?? false }
+    }
+
+    /// The devices on the platforms that carry the alias, a fresh set.
+    package func devices(named alias: Alias, on platforms: PlatformSet) -> Ordinals {
+        self.state.withLock { state in
+            (state.aliases[alias]?.ordinals ?? Ordinals()).intersection(state.devices(on: platforms))
+        }
+    }
+
+    /// The devices on the platforms that carry the tag, a fresh set.
+    package func devices(tagged tag: Tag, on platforms: PlatformSet) -> Ordinals {
+        self.state.withLock { state in
+            (state.tags[tag] ?? Ordinals()).intersection(state.devices(on: platforms))
+        }
+    }
+
+    /// Whether the device carries the tag.
+    package func isTagged(_ ordinal: Ordinal, with tag: Tag) -> Bool {
+        self.state.withLock { $0.tags[tag]?.contains(ordinal) ?? false }
     }
 
     /// How many devices of the set there are on each platform.
@@ -151,7 +166,7 @@ extension AppAudience.State {
         if !kinds.registrationID.isEmpty {
             narrow(to: Ordinals(kinds.registrationID.lazy.compactMap { self.ordinals[$0] }))
         }
-        if !kinds.alias.isEmpty { narrow(to: Ordinals(kinds.alias.lazy.flatMap { self.aliases[$0] ?? [] })) }
+        if !kinds.alias.isEmpty { narrow(to: self.union(of: kinds.alias)) }
         if !kinds.tag.isEmpty { narrow(to: self.union(of: kinds.tag)) }
         return narrowed ?? self.registered
     }
@@ -160,6 +175,47 @@ extension AppAudience.State {
         var result = Ordinals()
         for tag in tags { if let devices = self.tags[tag] { result.formUnion(devices) } }
         return result
+    }
+
+    fileprivate func union(of aliases: [Alias]) -> Ordinals {
+        var result = Ordinals()
+        for alias in aliases { self.aliases[alias]?.add(to: &result) }
+        return result
+    }
+
+    fileprivate mutating func add(_ device: Device) {
+        self.nextOrdinal = max(self.nextOrdinal, device.ordinal + 1)
+        self.registered.insert(device.ordinal)
+        self.platforms[Int(device.platform.rawValue)].insert(device.ordinal)
+        self.ordinals[device.registrationID] = device.ordinal
+        for tag in device.tags { self.tags[tag, default: Ordinals()].insert(device.ordinal) }
+        self.bind(device.alias, to: device.ordinal)
+        self.note(isTest: device.isTest, device.ordinal)
+        self.noteAlive(device.ordinal, day: device.activeAt.day)
+    }
+
+    fileprivate mutating func remove(_ ordinals: Ordinals, from tag: Tag) {
+        self.tags[tag]?.subtract(ordinals)
+        if self.tags[tag]?.isEmpty == true { self.tags[tag] = nil }
+    }
+
+    fileprivate mutating func note(isTest: Bool, _ ordinal: Ordinal) {
+        if isTest { self.test.insert(ordinal) } else { self.test.remove(ordinal) }
+    }
+
+    fileprivate mutating func bind(_ alias: Alias?, to ordinal: Ordinal) {
+        let index = Int(ordinal)
+        let old = index < self.aliasOf.count ? self.aliasOf[index] : nil
+        guard old != alias else { return }
+        if let old {
+            self.aliases[old]?.remove(ordinal)
+            if self.aliases[old]?.isEmpty == true { self.aliases[old] = nil }
+        }
+        if let alias { self.aliases[alias, default: Bearers()].insert(ordinal) }
+        if index >= self.aliasOf.count {
+            self.aliasOf.append(contentsOf: repeatElement(nil, count: index + 1 - self.aliasOf.count))
+        }
+        self.aliasOf[index] = alias
     }
 
     fileprivate mutating func noteAlive(_ ordinal: Ordinal, day: UInt32) {

@@ -6,6 +6,8 @@ package final class Presence: Sendable {
         var online: [AppID: Ordinals] = [:]
         var seen: [AppID: Ordinals] = [:]
         var active: [AppID: Ordinals] = [:]
+        /// What was last handed over of ``seen``: on its way into the store.
+        var handedOver: [AppID: Ordinals] = [:]
     }
 
     private let state = Mutex(State())
@@ -38,6 +40,13 @@ package final class Presence: Sendable {
         self.state.withLock { $0.online[device.app]?.contains(device.ordinal) ?? false }
     }
 
+    /// Whether the device has a live session, or had one a moment ago that the store may not know of yet.
+    package func isHere(_ device: DeviceKey) -> Bool {
+        self.state.withLock { state in
+            [state.online, state.seen, state.handedOver].contains { $0[device.app]?.contains(device.ordinal) ?? false }
+        }
+    }
+
     /// Those of the devices that are online.
     package func online(among ordinals: Ordinals, of app: AppID) -> Ordinals {
         self.state.withLock { $0.online[app]?.intersection(ordinals) ?? Ordinals() }
@@ -46,7 +55,7 @@ package final class Presence: Sendable {
     /// What the store should learn, and is not told again: signs of life since the last call.
     package func takeSigns(at now: Timestamp) -> [Write] {
         let (seen, active) = self.state.withLock { state in
-            defer { (state.seen, state.active) = ([:], [:]) }
+            defer { (state.handedOver, state.seen, state.active) = (state.seen, [:], [:]) }
             return (state.seen, state.active)
         }
         return seen.flatMap { app, ordinals in Self.parts(of: ordinals).map { Write.seen($0, of: app, at: now) } }
@@ -78,6 +87,7 @@ package final class Presence: Sendable {
             state.online[app] = nil
             state.seen[app] = nil
             state.active[app] = nil
+            state.handedOver[app] = nil
         }
     }
 }

@@ -24,8 +24,25 @@ package struct Device: Sendable, Equatable {
     package let registeredAt: Timestamp
     /// End of its last session, or a moment within the running one; nil before the first.
     package var seenAt: Timestamp?
+    /// When an operator last imported it; nil for a device that registered by itself and was never imported.
+    package var importedAt: Timestamp?
     /// Whether `options.test_model` pushes reach it.
     package var isTest = false
+    /// What its team calls it, and since when it is one; nil where nobody gave it a name.
+    package var testName: TestName?
+
+    /// A test device's place in the list of them.
+    package struct TestName: Sendable, Equatable {
+        /// For people; not unique.
+        package var text: String
+        /// When it became a test device.
+        package let since: Timestamp
+
+        package init(text: String, since: Timestamp) {
+            self.text = text
+            self.since = since
+        }
+    }
 
     /// Most tags of one device.
     package static let tagsMax = 1000
@@ -43,7 +60,9 @@ package struct Device: Sendable, Equatable {
     }
 
     /// The last sign of life that the audience's activity horizon is measured from.
-    package var activeAt: Timestamp { max(self.registeredAt, self.seenAt ?? self.registeredAt) }
+    package var activeAt: Timestamp {
+        max(self.registeredAt, self.seenAt ?? self.registeredAt, self.importedAt ?? self.registeredAt)
+    }
 }
 
 /// What is to change on a device; nil members stay as they are.
@@ -54,12 +73,29 @@ package struct DeviceChange: Sendable, Equatable {
     package var tags: TagChange?
     /// `.some(nil)` unbinds.
     package var alias: Alias??
+    /// Unbinds this alias, where it still is the device's when the change comes to its turn.
+    package var unboundAlias: Alias?
     /// `.some(nil)` clears.
     package var mobile: String??
     /// A nil value removes the token.
     package var tokens: [String: String?] = [:]
     /// Replaces all of them.
     package var details: [String: String]?
+    /// Replaces the secret.
+    package var secret: SecretHash?
+    /// When an operator imported it.
+    package var importedAt: Timestamp?
+    /// Nil leaves it the test device that it is, or is not.
+    package var test: TestChange?
+
+    /// How a device becomes a test device, or ceases to be one.
+    package enum TestChange: Sendable, Equatable {
+        /// Refused with ``Refusal/Kind/badValue`` for a device that is one.
+        case add(Device.TestName)
+        /// Refused, as removing is, with ``Refusal/Kind/deviceUnknown`` for a device that is none.
+        case rename(String)
+        case remove
+    }
 
     /// How the tags of a device change.
     package enum TagChange: Sendable, Equatable {
@@ -77,7 +113,8 @@ package struct DeviceChange: Sendable, Equatable {
 extension Device {
     /// This device after the change.
     ///
-    /// - Throws: ``Refusal/Kind/badValue`` when it would carry more than ``tagsMax`` tags.
+    /// - Throws: ``Refusal/Kind/badValue`` when it would carry more than ``tagsMax`` tags, and what
+    ///   ``DeviceChange/test`` says.
     package func applying(_ change: DeviceChange) throws(Refusal) -> Device {
         var device = self
         switch change.tags {
@@ -92,9 +129,44 @@ extension Device {
                 .badValue, "a device carries at most \(Self.tagsMax) tags, this would make \(device.tags.count)")
         }
         if let alias = change.alias { device.alias = alias }
+        if let alias = change.unboundAlias, device.alias == alias { device.alias = nil }
         if let mobile = change.mobile { device.mobile = mobile }
         for (name, token) in change.tokens { device.tokens[name] = token }
         if let details = change.details { device.details = details }
+        if let secret = change.secret { device.secret = secret }
+        if let importedAt = change.importedAt { device.importedAt = importedAt }
+        try device.apply(change.test)
+        return device
+    }
+
+    private mutating func apply(_ change: DeviceChange.TestChange?) throws(Refusal) {
+        switch change {
+        case nil: break
+        case .add(let name):
+            guard !self.isTest else { throw Refusal(.badValue, "the device is a test device already") }
+            (self.isTest, self.testName) = (true, name)
+        case .rename(let text):
+            guard self.isTest else { throw Self.isNoTest }
+            self.testName = TestName(text: text, since: self.testName?.since ?? self.registeredAt)
+        case .remove:
+            guard self.isTest else { throw Self.isNoTest }
+            (self.isTest, self.testName) = (false, nil)
+        }
+    }
+
+    private static let isNoTest = Refusal(.deviceUnknown, "The registration_id is not one of a test device")
+}
+
+extension Device {
+    /// The same device at another place in the bitmaps of its app.
+    package func standing(at ordinal: Ordinal) -> Device {
+        var device = Device(
+            app: self.app, ordinal: ordinal, registrationID: self.registrationID, secret: self.secret,
+            platform: self.platform, registeredAt: self.registeredAt)
+        (device.tags, device.alias, device.mobile) = (self.tags, self.alias, self.mobile)
+        (device.tokens, device.details) = (self.tokens, self.details)
+        (device.seenAt, device.importedAt) = (self.seenAt, self.importedAt)
+        (device.isTest, device.testName) = (self.isTest, self.testName)
         return device
     }
 }

@@ -1,15 +1,20 @@
+import Synchronization
+
 /// Registered devices: who they are, how they change.
 package final class DeviceService: Sendable {
-    private let directory: AppDirectory
-    private let index: AudienceIndex
-    private let committer: Committer
-    private let presence: Presence
-    private let store: any Store
-    private let clocks: Clocks
+    let directory: AppDirectory
+    let index: AudienceIndex
+    let committer: Committer
+    let presence: Presence
+    let store: any Store
+    let clocks: Clocks
+    /// What was imported up to here is in the index.
+    let adopted: Mutex<ImportPlace>
 
+    /// - Parameter adopted: the last import before the index was read from the store.
     package init(
         directory: AppDirectory, index: AudienceIndex, committer: Committer, presence: Presence, store: any Store,
-        clocks: Clocks
+        clocks: Clocks, adopted: ImportPlace
     ) {
         self.directory = directory
         self.index = index
@@ -17,6 +22,7 @@ package final class DeviceService: Sendable {
         self.presence = presence
         self.store = store
         self.clocks = clocks
+        self.adopted = Mutex(adopted)
     }
 
     /// A device's wish to be registered.
@@ -45,6 +51,13 @@ package final class DeviceService: Sendable {
         package let registrationID: RegistrationID
         /// 32 lower-case hex digits.
         package let secret: String
+
+        fileprivate init(_ device: Device, secret: String) {
+            self.key = DeviceKey(app: device.app, ordinal: device.ordinal)
+            self.platform = device.platform
+            self.registrationID = device.registrationID
+            self.secret = secret
+        }
     }
 
     /// A device that proved who it is.
@@ -79,10 +92,8 @@ package final class DeviceService: Sendable {
                 platform: registration.platform, registeredAt: self.clocks.now()
             ).applying(registration.change)
             switch await self.committer.commit(.register(device)) {
-            case .done, .changed:
-                return Registered(
-                    key: DeviceKey(app: app.id, ordinal: device.ordinal), platform: device.platform,
-                    registrationID: name, secret: secret)
+            case .done, .changedAll, .adopted: return Registered(device, secret: secret)
+            case .changed(_, let kept): return Registered(kept, secret: secret)
             case .refused(let refusal): throw refusal
             case .failed(.conflict): continue
             case .failed(let error): throw Refusal(error)
@@ -115,7 +126,7 @@ package final class DeviceService: Sendable {
         guard !change.isEmpty else { return }
         try self.checkAlias(change, of: key.app, current: key.ordinal)
         switch await self.committer.commit(.change(change, of: key.ordinal, in: key.app)) {
-        case .done, .changed: return
+        case .done, .changed, .changedAll, .adopted: return
         case .refused(let refusal): throw refusal
         case .failed(let error): throw Refusal(error)
         }

@@ -205,7 +205,7 @@ extension PushService {
 
     private func keep(_ make: (MessageID) -> Write) async throws(Refusal) {
         switch await self.committer.commit(make) {
-        case .done, .changed: return
+        case .done, .changed, .changedAll, .adopted: return
         case .refused(let refusal): throw refusal
         case .failed(let error): throw Refusal(error)
         }

@@ -30,6 +30,22 @@ package protocol Store: Sendable {
     /// The devices of an app in order of their ordinals, from `first` on.
     func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device]
     func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device?
+    /// Those of the devices that there are, in no order.
+    func devices(_ ordinals: [Ordinal], of app: AppID) async throws(StoreError) -> [Device]
+    /// The devices of these names, whatever their app, in no order.
+    func devices(named names: [RegistrationID]) async throws(StoreError) -> [Device]
+    /// The devices that carry an alias, the newest binding first.
+    func devices(
+        named alias: Alias, of app: AppID, on platforms: PlatformSet, limit: Int
+    ) async throws(StoreError) -> [Device]
+    /// The tags of an app that came into being last, the newest first: up to `limit` of each platform, each tag once.
+    ///
+    /// A tag is on a platform while a device of that platform carries it, and came when the first of them did.
+    func newestTags(of app: AppID, limit: Int) async throws(StoreError) -> [Tag]
+    /// A page of an app's test devices, the oldest first, and how many there are in all.
+    func testDevices(of app: AppID, _ query: TestDeviceQuery) async throws(StoreError) -> TestDevicePage
+    /// The place of the last write that imported a device.
+    func lastImport() async throws(StoreError) -> ImportPlace
 
     /// The greatest message number ever committed; 0 at first.
     func lastMessageID() async throws(StoreError) -> MessageID
@@ -110,10 +126,18 @@ package enum Write: Sendable {
     case receipts([Receipt], at: Timestamp)
     /// Withdraws a message that is live: it waits for nobody any more. Harmless when repeated or unknown.
     case withdraw(MessageID, of: AppID)
-    /// A new device. Fails with ``StoreError/conflict`` when the registration id or the ordinal is taken.
+    /// A new device. Fails with ``StoreError/conflict`` when the registration id is taken. Its ordinal is a wish: where
+    /// it is taken (another process registers too), the store gives the one after the greatest, and the outcome is
+    /// ``WriteOutcome/changed(from:to:)`` with the device as it was kept.
     case register(Device)
     /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``.
     case change(DeviceChange, of: Ordinal, in: AppID)
+    /// Changes several devices of an app, each at most once: all of them, or none when one is refused. The outcome is
+    /// ``WriteOutcome/changedAll(_:)``, or ``WriteOutcome/refused(_:)`` with the ids of all that are at fault.
+    case changeAll([DeviceChangeOrder], in: AppID)
+    /// No change: reads, at its own place in the order of the writes, up to `limit` devices that were imported after a
+    /// place. The outcome is ``WriteOutcome/adopted(_:through:)``.
+    case adopt(after: ImportPlace, limit: Int)
     /// Devices that were seen alive.
     case seen(Ordinals, of: AppID, at: Timestamp)
     /// Devices whose app was opened, for user statistics.
@@ -135,9 +159,62 @@ package enum Write: Sendable {
 package enum WriteOutcome: Sendable, Equatable {
     case done
     case changed(from: Device, to: Device)
+    /// In the order of the changes.
+    case changedAll([DeviceMove])
+    /// As they are now, in the order of their last imports; nothing up to this place is missing.
+    case adopted([Device], through: ImportPlace)
     /// The change is not legal for this device, or the device is unknown, or the app of a new device or message is.
     case refused(Refusal)
     case failed(StoreError)
+}
+
+/// What is to change on one of several devices.
+package struct DeviceChangeOrder: Sendable, Equatable {
+    /// Which device of the app.
+    package let ordinal: Ordinal
+    /// What is to change.
+    package let change: DeviceChange
+
+    package init(ordinal: Ordinal, change: DeviceChange) {
+        self.ordinal = ordinal
+        self.change = change
+    }
+}
+
+/// What a change made of a device.
+package struct DeviceMove: Sendable, Equatable {
+    /// Before it.
+    package let from: Device
+    /// After it.
+    package let to: Device
+
+    package init(from: Device, to: Device) {
+        self.from = from
+        self.to = to
+    }
+}
+
+/// A place in the order in which devices were imported (``Device/importedAt`` was set), which another process does.
+package struct ImportPlace: Hashable, Comparable, Sendable {
+    /// 0 before the first.
+    package let number: Int64
+
+    package init(_ number: Int64) { self.number = number }
+
+    package static func < (left: Self, right: Self) -> Bool { left.number < right.number }
+}
+
+/// A page of test devices.
+package struct TestDevicePage: Sendable, Equatable {
+    /// Of all pages together.
+    package let total: Int
+    /// Those of this page.
+    package let devices: [Device]
+
+    package init(total: Int, devices: [Device]) {
+        self.total = total
+        self.devices = devices
+    }
 }
 
 /// A cid with the answer it stands for.

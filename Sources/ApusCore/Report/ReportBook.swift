@@ -63,7 +63,7 @@ package final class ReportBook: Sendable {
         guard !merged.isEmpty else { return accepted.map { .success($0) } }
         let receipts = merged.map { Receipt(message: $0.key.message, kind: $0.key.kind, ordinals: $0.value) }
         switch await self.committer.commit(.receipts(receipts, at: self.clocks.now())) {
-        case .done, .changed: return accepted.map { .success($0) }
+        case .done, .changed, .changedAll, .adopted: return accepted.map { .success($0) }
         case .refused(let refusal): return accepted.map { $0.isEmpty ? .success([]) : .failure(refusal) }
         case .failed(let error): return accepted.map { $0.isEmpty ? .success([]) : .failure(Refusal(error)) }
         }

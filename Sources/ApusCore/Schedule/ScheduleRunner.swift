@@ -207,7 +207,7 @@ extension ScheduleRunner {
     /// Takes a task past fires that made no push.
     private func record(_ fires: [ScheduleFire], next: Timestamp?, of schedule: Schedule) async {
         switch await self.committer.commit(.fire(Self.step(fires, next, schedule), nil)) {
-        case .done, .changed, .refused: self.retries[schedule.id] = nil
+        case .done, .changed, .changedAll, .adopted, .refused: self.retries[schedule.id] = nil
         case .failed: self.postpone(schedule, failures: Self.retrySeconds.count, seconds: Self.storeRetrySeconds)
         }
     }

@@ -93,7 +93,7 @@ package final class ScheduleService: Sendable {
             let new = try self.changed(old, to: sections)
             if let push = sections.push { try await self.check(push.value, of: app) }
             switch await self.committer.commit(.changeSchedule(new)) {
-            case .done, .changed: return new
+            case .done, .changed, .changedAll, .adopted: return new
             case .refused(let refusal): throw refusal
             case .failed(.conflict): continue
             case .failed(let error): throw Refusal(error)
@@ -108,7 +108,7 @@ package final class ScheduleService: Sendable {
     package func delete(_ name: String, of app: App) async throws(Refusal) {
         guard let id = ScheduleID(name) else { throw Refusal(.messageUnknown) }
         switch await self.committer.commit(.deleteSchedule(id, of: app.id)) {
-        case .done, .changed: return
+        case .done, .changed, .changedAll, .adopted: return
         case .refused(let refusal): throw refusal
         case .failed(let error): throw Refusal(error)
         }
@@ -134,7 +134,7 @@ extension ScheduleService {
         }
         let liveMax = self.directory.limits(of: app.id).ceiling(.schedulesLive)
         switch await self.committer.commit(.createSchedule(schedule, liveMax: liveMax, cid: record)) {
-        case .done, .changed: return answer
+        case .done, .changed, .changedAll, .adopted: return answer
         case .refused(let refusal): throw refusal
         case .failed(let error): throw Refusal(error)
         }
