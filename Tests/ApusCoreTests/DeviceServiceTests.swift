@@ -122,7 +122,9 @@ import Testing
                 parts += 1
             case .active(let ordinals, let app, let at):
                 #expect(ordinals.members == [3] && app == other && at == now)
-            case .message, .receipts, .withdraw, .register, .change: Issue.record("not a sign of life: \(write)")
+            case .message, .receipts, .withdraw, .register, .change, .createSchedule, .changeSchedule, .deleteSchedule,
+                .fire:
+                Issue.record("not a sign of life: \(write)")
             }
         }
         #expect(seen == Ordinals(0..<45_000))

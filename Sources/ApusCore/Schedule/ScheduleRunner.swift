@@ -81,6 +81,11 @@ package actor ScheduleRunner {
         package let fire: Timestamp?
         /// The earliest retry, on the clock that never jumps.
         package let retryNanoseconds: UInt64?
+
+        package init(fire: Timestamp?, retryNanoseconds: UInt64?) {
+            self.fire = fire
+            self.retryNanoseconds = retryNanoseconds
+        }
     }
 
     /// Deals with every fire that is due by now.
