@@ -95,7 +95,8 @@ import Testing
         try await stage.node.core.reloadApps()
         #expect(await stage.refusal { _ = try await stage.schedule(id) }?.kind == .messageUnknown)
         await stage.advance(seconds: 10)
-        #expect(try await stage.node.store.acceptedMessages(of: stage.app.id, since: Timestamp(milliseconds: 0)).isEmpty)
+        #expect(
+            try await stage.node.store.acceptedMessages(of: stage.app.id, since: Timestamp(milliseconds: 0)).isEmpty)
     }
 
     @Test func `does not hold up the others, two thousand at one instant`() async throws {
@@ -166,8 +167,10 @@ import Testing
             await stage.advance(seconds: 86_400 - 60)
         }
         #expect(try await stage.codes(id) == [0, 0, 0])
-        #expect(try await stage.node.store.acceptedMessages(
-            of: stage.app.id, since: Timestamp(milliseconds: 0)).count == 3)
+        #expect(
+            try await stage.node.store.acceptedMessages(
+                of: stage.app.id, since: Timestamp(milliseconds: 0)
+            ).count == 3)
     }
 
     @Test func `when the node is killed before, during or after its commit`() async throws {

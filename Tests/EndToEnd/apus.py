@@ -139,8 +139,16 @@ class Server:
     def _make_zone(self):
         """Names this server in the client's table of hosts: the client itself stays as it is."""
         name = f"APUS{next(_zones)}"
-        jpush.common.ZONES[name] = {"PUSH": f"{self.api}/v3/", "REPORT": f"{self.api}/v3/"}
-        jpush.common.ZONES[name + "BJ"] = {"PUSH": f"{self.api}/v3/", "REPORT": f"{self.api}/v3/report/"}
+        jpush.common.ZONES[name] = {
+            "PUSH": f"{self.api}/v3/",
+            "REPORT": f"{self.api}/v3/",
+            "SCHEDULE": f"{self.api}/v3/schedules/",
+        }
+        jpush.common.ZONES[name + "BJ"] = {
+            "PUSH": f"{self.api}/v3/",
+            "REPORT": f"{self.api}/v3/report/",
+            "SCHEDULE": f"{self.api}/v3/push/schedules/",
+        }
         return name
 
     def stop(self):
