@@ -8,12 +8,14 @@ extension Shape {
     fileprivate static let periodical: Shape = [
         "start": .required(.time),
         "end": .required(.time),
-        "time": .required(.special { (value) throws(Refusal) in
-            guard TimeUTC8(onAnyDay: value) != nil else { throw value.bad("a time of day as HH:mm:ss") }
-        }),
-        "time_unit": .required(.special { (value) throws(Refusal) in
-            guard TriggerUnit(value) != nil else { throw value.bad("one of day, week, month") }
-        }),
+        "time": .required(
+            .special { (value) throws(Refusal) in
+                guard TimeUTC8(onAnyDay: value) != nil else { throw value.bad("a time of day as HH:mm:ss") }
+            }),
+        "time_unit": .required(
+            .special { (value) throws(Refusal) in
+                guard TriggerUnit(value) != nil else { throw value.bad("one of day, week, month") }
+            }),
         "frequency": .required(.integer(Trigger.Periodical.frequencies)),
         "point": .any,
     ]
@@ -53,7 +55,8 @@ extension Trigger.Periodical {
     /// Reads what ``Shape/periodical`` has accepted.
     fileprivate init(checked value: JSONValue) throws(Refusal) {
         guard let start = value["start"]?.string.flatMap({ TimeUTC8($0) }), let end = value["end"],
-            let endTime = end.string.flatMap({ TimeUTC8($0) }), let time = value["time"].flatMap(TimeUTC8.init(onAnyDay:)),
+            let endTime = end.string.flatMap({ TimeUTC8($0) }),
+            let time = value["time"].flatMap(TimeUTC8.init(onAnyDay:)),
             let unit = value["time_unit"].flatMap(TriggerUnit.init), let frequency = value["frequency"]?.integer
         else { throw value.missing("start") }
         guard endTime > start else { throw end.bad("later than start") }

@@ -55,6 +55,7 @@ extension Trigger {
             case monthDays(Set<Int>)
         }
 
+        /// Takes a rule whose values are good: ``end`` after ``start``, ``frequency`` from 1.
         package init(start: TimeUTC8, end: TimeUTC8, secondOfDay: Int, days: Days, frequency: Int) {
             self.start = start
             self.end = end

@@ -1,7 +1,7 @@
 package import Logging
 
-/// What a node does by itself while it serves: shares of timed-speed pushes, scheduled tasks, signs of life, changes made
-/// by operators, retention.
+/// What a node does by itself while it serves: shares of timed-speed pushes, scheduled tasks, signs of life, changes
+/// made by operators, retention.
 package struct Upkeep: Sendable {
     /// How long a message's counts are kept after its last record: one month.
     package static let retentionSeconds = 30 * 86_400

@@ -116,7 +116,8 @@ private struct SlowTrigger {
     private static func read(_ text: String) throws -> Trigger { try Trigger(try JSONValue(parsing: Array(text.utf8))) }
 
     private static func periodical(_ members: String) -> String {
-        #"{"periodical": {"start": "2026-03-01 00:00:00", "end": "2026-12-31 23:59:59", "time": "09:00:00", \#(members)}}"#
+        #"{"periodical": {"start": "2026-03-01 00:00:00", "end": "2026-12-31 23:59:59", "#
+            + #""time": "09:00:00", \#(members)}}"#
     }
 
     @Test(arguments: [
@@ -173,6 +174,7 @@ private struct SlowTrigger {
 
     @Test func `may have the other kind as null`() throws {
         let time = try #require(TimeUTC8("2026-03-01 09:00:00"))
-        #expect(try Self.read(#"{"single": {"time": "2026-03-01 09:00:00", "x": 1}, "periodical": null}"#) == .single(time))
+        #expect(
+            try Self.read(#"{"single": {"time": "2026-03-01 09:00:00", "x": 1}, "periodical": null}"#) == .single(time))
     }
 }

@@ -10,7 +10,9 @@ import Testing
         let id = try await stage.create(trigger, push: String(push), name: "任务_1")
         let schedule = try await stage.schedule(id.uppercased())
         #expect(String(decoding: schedule.trigger, as: UTF8.self) == trigger)
-        #expect(String(decoding: schedule.push, as: UTF8.self) == ScheduleStage.push.dropLast() + #","options":{"sendno":7}}"#)
+        #expect(
+            String(decoding: schedule.push, as: UTF8.self) == ScheduleStage.push.dropLast()
+                + #","options":{"sendno":7}}"#)
         #expect(schedule.name == "任务_1" && schedule.isEnabled)
     }
 
@@ -101,7 +103,9 @@ import Testing
 
     @Test func `does not turn one kind of trigger into the other`() async throws {
         let stage = try await ScheduleStage()
-        let (single, daily) = (try await stage.create(stage.single(in: 60)), try await stage.create(stage.daily(from: 60)))
+        let (single, daily) = (
+            try await stage.create(stage.single(in: 60)), try await stage.create(stage.daily(from: 60))
+        )
         for (id, trigger) in [(single, stage.daily(from: 60)), (daily, stage.single(in: 60))] {
             let refusal = await stage.refusal { try await stage.change(id, #"{"trigger":\#(trigger)}"#) }
             #expect(refusal?.detail == "The schedule-task is invalid, update target task")
@@ -122,7 +126,9 @@ import Testing
             }
         }
         try await stage.node.core.schedules.delete(fired, of: stage.app)
-        #expect(await stage.refusal { try await stage.node.core.schedules.delete(fired, of: stage.app) }?.kind == .messageUnknown)
+        #expect(
+            await stage.refusal { try await stage.node.core.schedules.delete(fired, of: stage.app) }?.kind
+                == .messageUnknown)
     }
 
     @Test func `knows no task of another app, and nothing that is no UUID`() async throws {
@@ -131,7 +137,8 @@ import Testing
         let id = try await stage.create(stage.single(in: 60))
         let schedules = stage.node.core.schedules
         for (name, app) in [(id, stranger), ("x", stage.app), ("0eac1b80-c2ac-4b69-948b-c65b34b96512", stage.app)] {
-            #expect(await stage.refusal { _ = try await schedules.schedule(named: name, of: app) }?.kind == .messageUnknown)
+            #expect(
+                await stage.refusal { _ = try await schedules.schedule(named: name, of: app) }?.kind == .messageUnknown)
             #expect(await stage.refusal { try await schedules.delete(name, of: app) }?.kind == .messageUnknown)
         }
         #expect(try await stage.liveCount() == 1)

@@ -89,7 +89,8 @@ import Testing
         let now = Fixture.now
         let id = try #require(ScheduleID("0eac1b80-c2ac-4b69-948b-c65b34b96512"))
         let schedule = Schedule(
-            id: id, app: app, name: "n", isEnabled: true, trigger: [], push: [], createdAt: now, nextAt: now, lastAt: now)
+            id: id, app: app, name: "n", isEnabled: true, trigger: [], push: [], createdAt: now, nextAt: now,
+            lastAt: now)
         _ = try Schedules.create(schedule, liveMax: 9, cid: cid, in: db)
         _ = try Schedules.change(schedule, in: db)
         let fire = ScheduleFire(dueAt: now, recordedAt: now, outcome: .pushed(MessageID(1)))

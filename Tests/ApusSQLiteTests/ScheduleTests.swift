@@ -9,7 +9,8 @@ import Testing
         _ number: Int, of app: AppID, due seconds: Int? = 60, last: Int = 60, enabled: Bool = true
     ) -> Schedule {
         Schedule(
-            id: Self.ids[number], app: app, name: "任务_\(number)", isEnabled: enabled, trigger: Array("{\"a\":\"é\"}".utf8),
+            id: Self.ids[number], app: app, name: "任务_\(number)", isEnabled: enabled,
+            trigger: Array("{\"a\":\"é\"}".utf8),
             push: Array("{}".utf8), createdAt: Fixture.now, nextAt: seconds.map { Fixture.now.adding(seconds: $0) },
             lastAt: Fixture.now.adding(seconds: last))
     }
@@ -77,7 +78,8 @@ import Testing
         try await fixture.keep(.deleteSchedule(schedule.id, of: fixture.app))
         let gone: [WriteOutcome] = [.refused(Refusal(.messageUnknown)), .refused(Refusal(.messageUnknown))]
         #expect(
-            await fixture.store.commit([.changeSchedule(schedule), .deleteSchedule(schedule.id, of: fixture.app)]) == gone)
+            await fixture.store.commit([.changeSchedule(schedule), .deleteSchedule(schedule.id, of: fixture.app)])
+                == gone)
     }
 
     @Test func `finds what is due, in order and page by page, and what is due next`() async throws {
@@ -96,7 +98,8 @@ import Testing
         let place = SchedulePlace(nextAt: Fixture.now.adding(seconds: 30), id: Self.ids[0])
         #expect(try await due(30, after: place, limit: 1) == [Self.ids[2]])
         #expect(try await fixture.store.nextDue(after: Fixture.now) == Fixture.now.adding(seconds: 10))
-        #expect(try await fixture.store.nextDue(after: Fixture.now.adding(seconds: 10)) == Fixture.now.adding(seconds: 30))
+        #expect(
+            try await fixture.store.nextDue(after: Fixture.now.adding(seconds: 10)) == Fixture.now.adding(seconds: 30))
         #expect(try await fixture.store.nextDue(after: Fixture.now.adding(seconds: 30)) == nil)
         #expect(try await fixture.store.deleteApp(fixture.app))
         #expect(try await due(30) == [])

@@ -52,6 +52,7 @@ struct CaseRun {
 
     /// Runs a step; one that holds eventually again and again until it does.
     private mutating func runPatiently(_ step: JSON) async throws {
+        if let seconds = step["advance_seconds"]?.integer { self.stage.clock?.advance(seconds: seconds) }
         guard step["eventually"]?.boolean == true else { return try await self.run(step) }
         for _ in 1..<Self.looksMax {
             do { return try await self.run(step) } catch is Failed { try await Task.sleep(for: .milliseconds(250)) }
@@ -63,7 +64,6 @@ struct CaseRun {
     private static let looksMax = 60
 
     private mutating func run(_ step: JSON) async throws {
-        if let seconds = step["advance_seconds"]?.integer { self.stage.clock?.advance(seconds: seconds) }
         if let name = step["device"]?.string {
             return try await self.devices.run(step.mapTexts(self.filled), on: name)
         }

@@ -19,7 +19,9 @@ enum Matching {
             }
             return "\(path) is '\(text)', no cid of this app"
         case (.string(let text), .object(let wanted)) where wanted.map(\.name) == ["<json>"]:
-            guard let document = try? JSON(parsing: Array(text.utf8)) else { return "\(path) is '\(text)', no JSON text" }
+            guard let document = try? JSON(parsing: Array(text.utf8)) else {
+                return "\(path) is '\(text)', no JSON text"
+            }
             return self.difference(document, wanted[0].value, isExact: isExact, appKey: appKey, at: path)
         case (.string(let text), .string("<uuid>")):
             let pattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/

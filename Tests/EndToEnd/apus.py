@@ -148,6 +148,7 @@ class Server:
                 "DEVICE": f"{self.api}/v3/{device}",
                 "TAG": f"{self.api}/v3/{below}tags/",
                 "ALIAS": f"{self.api}/v3/{below}aliases/",
+                "SCHEDULE": f"{self.api}/v3/{'push/' if suffix else ''}schedules/",
             }
         return name
 

@@ -145,8 +145,8 @@ package enum Write: Sendable {
     /// A new task and the answer under its cid. Refused with ``Refusal/Kind/badValue`` when the app has `liveMax` live
     /// tasks already; fails with ``StoreError/conflict`` when the cid is taken.
     case createSchedule(Schedule, liveMax: Int, cid: CIDRecord?)
-    /// Replaces a task, whose ``Schedule/revision`` is the one that was read: fails with ``StoreError/conflict`` when it
-    /// has another by now. Refused with ``Refusal/Kind/messageUnknown`` when it is gone.
+    /// Replaces a task, whose ``Schedule/revision`` is the one that was read: fails with ``StoreError/conflict`` when
+    /// it has another by now. Refused with ``Refusal/Kind/messageUnknown`` when it is gone.
     case changeSchedule(Schedule)
     /// Removes a task with its fires. Refused with ``Refusal/Kind/messageUnknown`` when there is none.
     case deleteSchedule(ScheduleID, of: AppID)
@@ -242,6 +242,7 @@ package struct PushAnswer: Sendable, Equatable {
     /// What stands in place of both when the cid was used to create a task: cids of pushes and tasks are one set.
     package let created: CreatedSchedule?
 
+    /// The answer to a push that was accepted.
     package init(messageID: MessageID, sendno: Int64) {
         self.messageID = messageID
         self.sendno = sendno

@@ -79,6 +79,7 @@ package struct ScheduleFire: Sendable, Equatable {
 package struct ScheduleStep: Sendable, Equatable {
     /// Whose step it is.
     package let schedule: ScheduleID
+    /// The app of the task.
     package let app: AppID
     /// What the task was when the step was decided; a step from any other is refused.
     package let revision: Int64

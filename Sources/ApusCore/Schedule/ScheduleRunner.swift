@@ -1,5 +1,5 @@
-private import Synchronization
 package import Logging
+private import Synchronization
 
 /// Says that the tasks in the store have changed. A ring that nobody has taken yet stands for all before it.
 package final class ScheduleBell: Sendable {
@@ -81,6 +81,11 @@ package actor ScheduleRunner {
         package let fire: Timestamp?
         /// The earliest retry, on the clock that never jumps.
         package let retryNanoseconds: UInt64?
+
+        package init(fire: Timestamp?, retryNanoseconds: UInt64?) {
+            self.fire = fire
+            self.retryNanoseconds = retryNanoseconds
+        }
     }
 
     /// Deals with every fire that is due by now.
@@ -157,7 +162,8 @@ extension ScheduleRunner {
         }
         var missed: [ScheduleFire] = []
         var next: Timestamp? = due
-        while let instant = next, instant < now.adding(seconds: -Self.latenessMaxSeconds), missed.count < Self.missedMax {
+        while let instant = next, instant < now.adding(seconds: -Self.latenessMaxSeconds), missed.count < Self.missedMax
+        {
             missed.append(Self.failure(of: instant, Self.missed, at: now))
             next = trigger.fire(from: instant.next)
         }
@@ -184,8 +190,8 @@ extension ScheduleRunner {
     }
 
     private func failed(_ schedule: Schedule, due: Timestamp, next: Timestamp?, _ refusal: Refusal) async {
-        // The task is not what it was: whatever it is now is looked at in the next round, which its change has rung for.
-        // Should that ring be lost, a retry comes instead.
+        // The task is not what it was: whatever it is now is looked at in the next round, which its change has rung
+        // for. Should that ring be lost, a retry comes instead.
         guard refusal.kind != .messageUnknown else {
             return self.postpone(schedule, failures: 0, seconds: Self.storeRetrySeconds)
         }
