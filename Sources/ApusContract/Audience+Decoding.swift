@@ -84,8 +84,7 @@ extension Audience {
         var names: [Name] = []
         try Self.forEachText(of: list, max: max) { (value, text) throws(Refusal) in
             guard let name = make(text) else {
-                throw value.bad(
-                    "1 to \(Label.sizeMaxBytes) bytes of letters, digits, Chinese characters, _ and @!#$&*+=.|￥")
+                throw value.bad(Label.expectation)
             }
             names.append(name)
         }

@@ -22,6 +22,10 @@ package final class Core: Sendable {
     package let devices: DeviceService
     /// Receipts in, counts out.
     package let reports: ReportBook
+    /// Names that pushes are counted under.
+    package let plans: PushPlanService
+    /// Who came, connected and was active.
+    package let users: UserStatistics
     /// Who may call.
     package let authenticator: Authenticator
     /// How often.
@@ -58,6 +62,9 @@ package final class Core: Sendable {
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
+        self.plans = PushPlanService(store: store, clocks: clocks)
+        self.users = UserStatistics(
+            index: index, presence: presence, committer: committer, store: store, clocks: clocks)
         self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
         self.quota = Quota(directory: directory, clocks: clocks)
         try await self.reloadApps()
@@ -89,7 +96,7 @@ private struct Follower: Sendable {
         switch (write, outcome) {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
-        case (.message(let message, _), .done):
+        case (.message(let message, _, _), .done):
             do {
                 self.book.committed(try Deliverable(message: message))
             } catch {

@@ -69,6 +69,23 @@ enum Devices {
         }
     }
 
+    /// The index has everything: no row is touched.
+    static func registered(
+        of app: AppID, from first: Timestamp, until last: Timestamp, in db: Database
+    ) throws -> PlatformCounts {
+        let rows = try db.all(
+            """
+            SELECT platform, count(*) FROM devices INDEXED BY devices_by_registration
+            WHERE app = ? AND registered_at >= ? AND registered_at < ? GROUP BY platform
+            """,
+            app.number, first.milliseconds, last.milliseconds
+        ) { row in
+            let cells = Cells(row, of: "devices")
+            return (platform: try cells.value(0, Platform(rawValue: cells.number(0))), count: try cells.integer(1))
+        }
+        return rows.reduce(into: PlatformCounts()) { $0[$1.platform] = Int($1.count) }
+    }
+
     private static func device(_ row: Row) throws -> Device {
         let cells = Cells(row, of: "devices", keyWidth: 2)
         var device = Device(
@@ -83,46 +100,5 @@ enum Devices {
         device.seenAt = try cells.optionalInteger(12).map(Timestamp.init(milliseconds:))
         device.isTest = try cells.flag(13)
         return device
-    }
-}
-
-/// The rows of `active_hours`: whose app was opened in which hour.
-enum ActiveHours {
-    /// How long they are kept: 60 days back, and on to the start of the month that the sixtieth is in.
-    private static let retentionHours: Int64 = 92 * 24
-
-    private static let hourMilliseconds: Int64 = 3_600_000
-
-    static func hour(of moment: Timestamp) -> Int64 { moment.milliseconds / Self.hourMilliseconds }
-
-    static func record(_ ordinals: Ordinals, of app: AppID, at now: Timestamp, in db: Database) throws {
-        let hour = Self.hour(of: now)
-        let before = try db.first(
-            "SELECT app, hour, ordinals FROM active_hours WHERE app = ? AND hour = ?", app.number, hour,
-            read: Self.ordinals)
-        let after = before?.union(ordinals) ?? ordinals
-        // Most of an hour's reports repeat earlier ones.
-        guard after != before, !after.isEmpty else { return }
-        try db.run("INSERT OR REPLACE INTO active_hours VALUES (?, ?, ?)", app.number, hour, DatabaseValue.blob(after))
-    }
-
-    static func ordinals(
-        of app: AppID, from first: Timestamp, until last: Timestamp, in db: Database
-    ) throws -> Ordinals {
-        try db.all(
-            "SELECT app, hour, ordinals FROM active_hours WHERE app = ? AND hour >= ? AND hour * ? < ?",
-            app.number, Self.hour(of: first), Self.hourMilliseconds, last.milliseconds, read: Self.ordinals
-        ).reduce(into: Ordinals()) { $0.formUnion($1) }
-    }
-
-    /// - Returns: how many rows went.
-    static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> Int {
-        try db.run(
-            "DELETE FROM active_hours WHERE (app, hour) IN (SELECT app, hour FROM active_hours WHERE hour < ? LIMIT ?)",
-            Self.hour(of: now) - Self.retentionHours, limit)
-    }
-
-    private static func ordinals(_ row: Row) throws -> Ordinals {
-        try Cells(row, of: "active_hours", keyWidth: 2).ordinals(2)
     }
 }

@@ -14,6 +14,7 @@ enum Schema {
                 try db.execute(sql: table)
             }
         }
+        Self.registerVariants(in: &migrator)
         return migrator
     }
 

@@ -97,7 +97,7 @@ actor Writer {
             var last: MessageID?
             let outcomes = try writes.map { write in
                 let outcome = try write.apply(in: db)
-                if case .message(let message, _) = write, outcome == .done {
+                if case .message(let message, _, _) = write, outcome == .done {
                     last = max(last ?? message.id, message.id)
                 }
                 return outcome
@@ -118,8 +118,10 @@ extension Write {
     /// Does one write inside a transaction. What it throws must undo the transaction.
     fileprivate func apply(in db: Database) throws -> WriteOutcome {
         switch self {
-        case .message(let message, let cid):
-            return try Messages.keep(message, cid: cid, in: db)
+        case .message(let message, let cid, let plan):
+            let outcome = try Messages.keep(message, cid: cid, in: db)
+            if let plan, outcome == .done { try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db) }
+            return outcome
         case .receipts(let receipts, let now):
             try Receipts.merge(receipts, at: now, in: db)
         case .withdraw(let message):
@@ -130,8 +132,9 @@ extension Write {
             return try Devices.change(change, of: ordinal, in: app, in: db)
         case .seen(let ordinals, let app, let now):
             try Devices.seen(ordinals, of: app, at: now, in: db)
+            try DeviceHours.online.record(ordinals, of: app, at: now, in: db)
         case .active(let ordinals, let app, let now):
-            try ActiveHours.record(ordinals, of: app, at: now, in: db)
+            try DeviceHours.active.record(ordinals, of: app, at: now, in: db)
         }
         return .done
     }

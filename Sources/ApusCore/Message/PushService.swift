@@ -10,8 +10,9 @@ package final class PushService: Sendable {
     private let presence: Presence
     private let book: DeliveryBook
     private let committer: Committer
-    private let store: any Store
+    let store: any Store
     private let clocks: Clocks
+    private let resolver: AudienceResolver
     private let cids = CIDTable()
     private let days: DailyBook
 
@@ -27,6 +28,7 @@ package final class PushService: Sendable {
         self.committer = committer
         self.store = store
         self.clocks = clocks
+        self.resolver = AudienceResolver(index: index, store: store, clocks: clocks)
         self.days = DailyBook(store: store)
     }
 
@@ -80,22 +82,23 @@ extension PushService {
         guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
             throw .bad("options.time_to_live", "at most \(ttlMax) seconds for this app")
         }
-        if let name = request.options.businessOperationCode {
-            throw .bad("options.business_operation_code", "the name of a push plan, '\(name)' is none")
-        }
-        if case .matching(let kinds) = request.audience {
-            if kinds.segment != nil { throw .bad("audience.segment", "the name of a segment of this app") }
-            if kinds.abtest != nil { throw .bad("audience.abtest", "the name of an A/B test of this app") }
-        }
+        if let name = request.options.businessOperationCode { try await self.checkPlan(name, of: app) }
         if let id = request.options.overrideMessageID { try await self.checkOverride(id, of: app) }
-        let audience = self.index[app.id].resolve(
-            request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
+        let audience = try await self.resolver.resolve(request, of: app.id)
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
         if request.options.spreadMinutes > 0 {
             let runningMax = limits.ceiling(.timedPushesRunning)
             guard self.book.pacedCount(of: app.id) < runningMax else { throw Self.tooManyPaced(runningMax) }
         }
         return audience
+    }
+
+    private func checkPlan(_ name: String, of app: App) async throws(Refusal) {
+        let plan: PushPlan?
+        do { plan = try await self.store.plan(name, of: app.id) } catch { throw Refusal(error) }
+        guard plan != nil else {
+            throw .bad("options.business_operation_code", "the name of a push plan, '\(name)' is none")
+        }
     }
 
     private func checkOverride(_ id: MessageID, of app: App) async throws(Refusal) {
@@ -132,7 +135,7 @@ extension PushService {
                 let record = request.cid.map {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }
-                return .message(message, cid: record)
+                return .message(message, cid: record, plan: request.options.businessOperationCode)
             }
         } catch {
             if request.options.spreadMinutes > 0 { self.book.releasePaced(of: app.id) }

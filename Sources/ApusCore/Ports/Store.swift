@@ -55,6 +55,33 @@ package protocol Store: Sendable {
     /// Kept for 92 days: the 60 that statistics reach back, and on to the start of a month.
     func active(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals
 
+    /// The devices that were connected in the hours that touch the span, `until` excluded; kept as
+    /// ``active(of:from:until:)``.
+    func online(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals
+    /// How many devices were registered in the span, `until` excluded, by platform.
+    func registered(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> PlatformCounts
+
+    /// Keeps something under a new name.
+    ///
+    /// - Returns: false when there is no such app.
+    /// - Throws: ``StoreError/conflict`` when the name is taken.
+    func createDefinition(_ definition: Definition) async throws(StoreError) -> Bool
+    func definition(_ kind: Definition.Kind, _ name: String, of app: AppID) async throws(StoreError) -> Definition?
+    /// Everything of one kind that an app has, by name.
+    func definitions(_ kind: Definition.Kind, of app: AppID) async throws(StoreError) -> [Definition]
+    /// - Returns: false when there is no such name.
+    func deleteDefinition(_ kind: Definition.Kind, _ name: String, of app: AppID) async throws(StoreError) -> Bool
+
+    /// Keeps a new push plan, within ``PushPlan/countMax``.
+    func createPlan(_ plan: PushPlan, of app: AppID) async throws(StoreError) -> PushPlanCreation
+    /// Replaces the description of a push plan.
+    ///
+    /// - Returns: false when there is no such plan.
+    func describePlan(_ name: String, _ description: String, of app: AppID) async throws(StoreError) -> Bool
+    func plan(_ name: String, of app: AppID) async throws(StoreError) -> PushPlan?
+    /// All push plans of an app, in no order.
+    func plans(of app: AppID) async throws(StoreError) -> [PushPlan]
+
     /// The answer that a cid got, while it is kept.
     func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer?
 
@@ -84,10 +111,10 @@ package enum StoreError: Error, Equatable, Sendable {
 
 /// One change of the store.
 package enum Write: Sendable {
-    /// Keeps a message, its waiting entries, and the answer under its cid.
+    /// Keeps a message, its waiting entries, and the answer under its cid, and counts it under its push plan.
     /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
     /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
-    case message(Message, cid: CIDRecord?)
+    case message(Message, cid: CIDRecord?, plan: String? = nil)
     /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped`` end
     /// the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
@@ -97,7 +124,7 @@ package enum Write: Sendable {
     case register(Device)
     /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``.
     case change(DeviceChange, of: Ordinal, in: AppID)
-    /// Devices that were seen alive.
+    /// Devices that were seen alive, that is connected.
     case seen(Ordinals, of: AppID, at: Timestamp)
     /// Devices whose app was opened, for user statistics.
     case active(Ordinals, of: AppID, at: Timestamp)
