@@ -114,7 +114,7 @@ package final class AppAudience: Sendable {
 
     /// Resolves an audience: kinds combine with AND, inside a kind as the contract says.
     ///
-    /// Segments, A/B tests and live activities match nobody here; the push service refuses them first where it must.
+    /// Segments, A/B tests and live activities match nobody here: ``AudienceResolver`` puts in their place what was saved.
     /// - Parameters:
     ///   - testOnly: only test devices (`options.test_model`).
     package func resolve(_ audience: Audience, on platforms: PlatformSet, testOnly: Bool, at now: Timestamp) -> Ordinals {
