@@ -1,7 +1,7 @@
 /// A push that an operator prepared: everything but its audience, with variables in its texts.
 ///
-/// A variable is written `{{name}}`, its name as an identifier (`[0-9A-Za-z_-]`, at most 64 of them); it may stand inside
-/// any string. What reads like one and is none, as `{{ name }}`, is text.
+/// A variable is written `{{name}}`, its name as an identifier (`[0-9A-Za-z_-]`, at most 64 of them); it may stand
+/// inside any string. What reads like one and is none, as `{{ name }}`, is text.
 package struct PushTemplate: Sendable {
     /// The longest name of a variable.
     package static let variableMaxBytes = 64

@@ -21,8 +21,8 @@ package struct Segment: Sendable, Equatable {
 
 /// A stable split of an audience, for `audience.abtest`: a push names one part of it.
 ///
-/// To which part a device belongs depends on the device and the test's name alone: not on who else is there, on the time
-/// or on restarts. Two tests split independently of each other.
+/// To which part a device belongs depends on the device and the test's name alone: not on who else is there, on the
+/// time or on restarts. Two tests split independently of each other.
 package struct ABTest: Sendable, Equatable {
     /// Parts that one test may have: as many as there are letters.
     package static let partsMax = 26

@@ -56,7 +56,9 @@ package struct TemplateRequest: Sendable {
                 throw .bad("params", "audiences of at most \(Audience.namesMax) names together")
             }
         }
-        guard contents.count(where: { $0.geofence != nil }) <= 1 else { throw .bad("params", "with one geofence at most") }
+        guard contents.count(where: { $0.geofence != nil }) <= 1 else {
+            throw .bad("params", "with one geofence at most")
+        }
     }
 }
 

@@ -78,7 +78,9 @@ package struct UserStatisticsQuery: Sendable, Equatable {
 
     /// Digits of any length: what is too large for a number is cut all the same.
     private static func count(_ text: String) -> Int? {
-        guard text.utf8.allSatisfy(\.isDigit), text.utf8.contains(where: { $0 != UInt8(ascii: "0") }) else { return nil }
+        guard text.utf8.allSatisfy(\.isDigit), text.utf8.contains(where: { $0 != UInt8(ascii: "0") }) else {
+            return nil
+        }
         return Int(text) ?? .max
     }
 

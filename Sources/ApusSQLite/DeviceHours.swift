@@ -39,7 +39,8 @@ struct DeviceHours: Sendable {
     func expire(at now: Timestamp, limit: Int, in db: Database) throws -> Int {
         let expired = "SELECT app, hour FROM \(self.table) WHERE hour < ? LIMIT ?"
         return try db.run(
-            "DELETE FROM \(self.table) WHERE (app, hour) IN (\(expired))", Self.hour(of: now) - Self.retentionHours, limit)
+            "DELETE FROM \(self.table) WHERE (app, hour) IN (\(expired))", Self.hour(of: now) - Self.retentionHours,
+            limit)
     }
 
     private func ordinals(_ row: Row) throws -> Ordinals { try Cells(row, of: self.table, keyWidth: 2).ordinals(2) }

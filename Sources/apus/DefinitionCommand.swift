@@ -73,7 +73,9 @@ struct DefinitionList<Noun: DefinitionNoun>: AsyncParsableCommand {
             try await store.definitions(Noun.kind, of: try await AppCommand.find(self.of.app, in: store).id)
         }
         if self.of.place.json { return Terminal.print("[" + all.map(\.json).joined(separator: ",") + "]") }
-        for definition in all { Terminal.print("\(definition.name)  \(String(decoding: definition.text, as: UTF8.self))") }
+        for definition in all {
+            Terminal.print("\(definition.name)  \(String(decoding: definition.text, as: UTF8.self))")
+        }
         if all.isEmpty { Terminal.warn("none yet; 'apus \(Noun.command) create' makes \(Noun.phrase)") }
     }
 }
@@ -100,7 +102,8 @@ struct DefinitionShow<Noun: DefinitionNoun>: AsyncParsableCommand {
 /// `apus NOUN delete NAME`.
 struct DefinitionDelete<Noun: DefinitionNoun>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "delete", abstract: "Deletes one; pushes that name it are refused from then on.")
+        CommandConfiguration(
+            commandName: "delete", abstract: "Deletes one; pushes that name it are refused from then on.")
     }
 
     @OptionGroup var of: DefinitionPlace
@@ -145,7 +148,9 @@ extension Definition {
         var lines = ["name        \(self.name)"]
         lines.append("created     \(TimeUTC8(epochMilliseconds: self.createdAt.milliseconds).text) (UTC+8)")
         lines.append("definition  \(String(decoding: self.text, as: UTF8.self))")
-        if let variables { lines.append("variables   \(variables.isEmpty ? "none" : variables.joined(separator: " "))") }
+        if let variables {
+            lines.append("variables   \(variables.isEmpty ? "none" : variables.joined(separator: " "))")
+        }
         if let parts { lines.append("parts       \(parts.joined(separator: " "))") }
         return lines.joined(separator: "\n")
     }

@@ -35,7 +35,7 @@ struct ABTestCommand: AsyncParsableCommand {
         commandName: "abtest",
         abstract: "Splits audiences for good, for audience.abtest of a push.",
         discussion: """
-            A push names one part, as in NAME.a. A device is in the same part as long as the test has its name and shares.
+            A push names one part, as in NAME.a. A device stays in its part as long as the test has its name and shares.
             """,
         subcommands: [
             Create.self, DefinitionList<ABTestNoun>.self, DefinitionShow<ABTestNoun>.self,
@@ -48,7 +48,8 @@ struct ABTestCommand: AsyncParsableCommand {
         @OptionGroup var of: DefinitionPlace
         @Argument(help: "What pushes name it by, with .a, .b and so on behind it: up to 64 of 0-9 A-Z a-z _ -.")
         var name: String
-        @Option(help: ArgumentHelp(#"Who is split, as in a push: '{"tag": ["a"]}'. (default: "all")"#, valueName: "JSON"))
+        @Option(
+            help: ArgumentHelp(#"Who is split, as in a push: '{"tag": ["a"]}'. (default: "all")"#, valueName: "JSON"))
         var audience: String?
         @Option(help: ArgumentHelp("Percent of each part; the rest is in none.", valueName: "N,N,…"))
         var shares = "50,50"

@@ -12,13 +12,11 @@ import Testing
     }
 
     @Test func `makes of an item the push that says the same`() throws {
-        let alias = try self.item(#"{"platform":"all","target":"a","notification":{"alert":"x"},"options":{"sendno":3}}"#)
-        #expect(
-            try alias.push.get()
-                == PushRequest(
-                    decoding: Array(
-                        #"{"platform":"all","notification":{"alert":"x"},"options":{"sendno":3},"audience":{"alias":["a"]},"cid":"c"}"#
-                            .utf8)))
+        let alias = try self.item(
+            #"{"platform":"all","target":"a","notification":{"alert":"x"},"options":{"sendno":3}}"#)
+        let said = #"{"platform":"all","notification":{"alert":"x"},"options":{"sendno":3},"#
+        let push = try PushRequest(decoding: Array((said + #""audience":{"alias":["a"]},"cid":"c"}"#).utf8))
+        #expect(try alias.push.get() == push)
         let device = try self.item(
             #"{"target":7,"message":{"msg_content":"x"},"platform":["ios"]}"#, to: .registrationID)
         guard case .matching(let kinds) = try device.push.get().audience else { throw Odd() }
@@ -49,7 +47,9 @@ import Testing
         #expect(refusal.kind == kind)
     }
 
-    @Test(arguments: ["", "{}", #"{"pushlist":null}"#, #"{"pushlist":{}}"#, #"{"pushlist":[1]}"#, #"{"pushlist":{"c":1},"x":1}"#])
+    @Test(arguments: [
+        "", "{}", #"{"pushlist":null}"#, #"{"pushlist":{}}"#, #"{"pushlist":[1]}"#, #"{"pushlist":{"c":1},"x":1}"#,
+    ])
     func `is refused as a whole when the list cannot be read`(_ text: String) {
         #expect(throws: Refusal.self) { try self.read(text) }
     }
@@ -91,9 +91,11 @@ import Testing
     }
 
     @Test func `lets the call's options stand over its own`() throws {
-        let template = #"{"platform":"all","message":{"msg_content":"x"},"options":{"sendno":1,"time_to_live":"{{t}}"}}"#
+        let template =
+            #"{"platform":"all","message":{"msg_content":"x"},"options":{"sendno":1,"time_to_live":"{{t}}"}}"#
         #expect(try self.push(template, ["t": "7"]).options.timeToLiveSeconds == 7)
-        let push = try self.push(template, ["t": "7"], options: #""time_to_live":9,"sendno":null"#, geofence: #"{"a":1}"#)
+        let push = try self.push(
+            template, ["t": "7"], options: #""time_to_live":9,"sendno":null"#, geofence: #"{"a":1}"#)
         #expect(push.options.timeToLiveSeconds == 9)
         #expect(push.options.sendno == 0)
         #expect(String(decoding: push.kept, as: UTF8.self).contains(#""geofence":{"a":1}"#))
@@ -113,7 +115,8 @@ import Testing
 
 @Suite struct `A saved audience` {
     @Test(arguments: [
-        #"{"audience":"all"}"#, #"{"audience":{}}"#, #"{"audience":{"segment":["s"]}}"#, #"{"audience":{"abtest":["s.a"]}}"#,
+        #"{"audience":"all"}"#, #"{"audience":{}}"#, #"{"audience":{"segment":["s"]}}"#,
+        #"{"audience":{"abtest":["s.a"]}}"#,
         #"{"audience":{"file":{"file_id":"f"}}}"#, #"{"audience":{"tag":["a"]},"x":1}"#, "{}", "",
     ])
     func `is no segment without kinds of its own`(_ text: String) {
@@ -153,7 +156,8 @@ import Testing
     @Test func `splits as in every earlier version`() throws {
         let test = try ABTest(decoding: Array(#"{"audience":"all","shares":[50]}"#.utf8))
         let part = try #require(test.membership(of: try #require(ABTest.Part("checkout.a"))))
-        // From the published FNV-1a and SplitMix64, worked out apart from this code, and never to change: a device must not move to another part.
+        // From the published FNV-1a and SplitMix64, worked out apart from this code, and never to change: a device
+        // must not move to another part.
         #expect((0..<24).filter { part.includes($0) } == Self.pinned)
     }
 
@@ -195,21 +199,27 @@ import Testing
 
     @Test func `reach back sixty days, months while a day of theirs does`() throws {
         #expect(try self.read("DAY", "2024-08-05", "1").periods.count == 1)
-        #expect(throws: Refusal(.periodTooOld, "start is more than 60 days ago")) { try self.read("DAY", "2024-08-04", "9") }
+        #expect(throws: Refusal(.periodTooOld, "start is more than 60 days ago")) {
+            try self.read("DAY", "2024-08-04", "9")
+        }
         #expect(try self.read("HOUR", "2024-08-05 00", "1").periods.count == 1)
         #expect(throws: Refusal.self) { try self.read("HOUR", "2024-08-04 23", "1") }
         #expect(try self.read("MONTH", "2024-08", "1").periods.count == 1)
         #expect(throws: Refusal.self) { try self.read("MONTH", "2024-07", "2") }
     }
 
-    @Test(arguments: [
-        (nil, "2024-10-04", "1", Refusal.Kind.missingValue), ("DAY", nil, "1", .missingValue),
-        ("DAY", "2024-10-04", nil, .missingValue), ("WEEK", "2024-10-04", "1", .badPeriod),
-        ("DAY", "2024-10", "1", .badPeriod), ("MONTH", "2024-10-04", "1", .badPeriod),
-        ("HOUR", "2024-10-04 24", "1", .badPeriod), ("HOUR", "2024-10-04", "1", .badPeriod),
-        ("DAY", "2024-10-04", "0", .badValue), ("DAY", "2024-10-04", "-1", .badValue), ("DAY", "2024-10-04", "", .badValue),
-    ] as [(String?, String?, String?, Refusal.Kind)])
-    func `are refused for what is no period`(_ unit: String?, _ start: String?, _ duration: String?, _ kind: Refusal.Kind) {
+    @Test(
+        arguments: [
+            (nil, "2024-10-04", "1", Refusal.Kind.missingValue), ("DAY", nil, "1", .missingValue),
+            ("DAY", "2024-10-04", nil, .missingValue), ("WEEK", "2024-10-04", "1", .badPeriod),
+            ("DAY", "2024-10", "1", .badPeriod), ("MONTH", "2024-10-04", "1", .badPeriod),
+            ("HOUR", "2024-10-04 24", "1", .badPeriod), ("HOUR", "2024-10-04", "1", .badPeriod),
+            ("DAY", "2024-10-04", "0", .badValue), ("DAY", "2024-10-04", "-1", .badValue),
+            ("DAY", "2024-10-04", "", .badValue),
+        ] as [(String?, String?, String?, Refusal.Kind)])
+    func `are refused for what is no period`(
+        _ unit: String?, _ start: String?, _ duration: String?, _ kind: Refusal.Kind
+    ) {
         let refusal = #expect(throws: Refusal.self) { try self.read(unit, start, duration) }
         #expect(refusal?.kind == kind)
     }

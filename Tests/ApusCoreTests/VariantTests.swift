@@ -86,7 +86,9 @@ import Testing
 }
 
 @Suite struct `What an operator saved` {
-    private static func save(_ kind: Definition.Kind, _ name: String, _ text: String, for app: App, on node: TestCore) async throws {
+    private static func save(_ kind: Definition.Kind, _ name: String, _ text: String, for app: App, on node: TestCore)
+        async throws
+    {
         let definition = try Definition(
             app: app.id, kind: kind, name: name, text: Array(text.utf8), createdAt: node.clock.now)
         #expect(try await node.store.createDefinition(definition))
@@ -170,7 +172,9 @@ import Testing
         return try await users.counts(of: app.id, in: query.periods)
     }
 
-    @Test func `are counted once a period, in the day of UTC+8 in which they came, were connected and were active`() async throws {
+    @Test func `are counted once a period, in the day of UTC+8 in which they came, were connected and were active`()
+        async throws
+    {
         let (node, app) = try await `The push service`.node()
         let start = node.core.users.today
         // To the last second of the day.

@@ -38,8 +38,12 @@ import Testing
     @Test func `as a push plan is counted in the transaction of the message`() async throws {
         let fixture = try await Fixture()
         let (store, app) = (fixture.store, fixture.app)
-        #expect(try await store.createPlan(PushPlan(name: "p", description: "d", createdAt: Fixture.now), of: app) == .created)
-        #expect(try await store.createPlan(PushPlan(name: "p", description: "e", createdAt: Fixture.now), of: app) == .nameTaken)
+        #expect(
+            try await store.createPlan(PushPlan(name: "p", description: "d", createdAt: Fixture.now), of: app)
+                == .created)
+        #expect(
+            try await store.createPlan(PushPlan(name: "p", description: "e", createdAt: Fixture.now), of: app)
+                == .nameTaken)
         let record = CIDRecord(
             cid: try Sample.cid("c"), answer: PushAnswer(messageID: MessageID(1), sendno: 0),
             expiresAt: Fixture.now.adding(seconds: 60))
@@ -61,11 +65,14 @@ import Testing
     @Test func `goes with its app`() async throws {
         let fixture = try await Fixture()
         #expect(try await fixture.store.createDefinition(try Self.segment("s", of: fixture.app)))
-        _ = try await fixture.store.createPlan(PushPlan(name: "p", description: "", createdAt: Fixture.now), of: fixture.app)
+        _ = try await fixture.store.createPlan(
+            PushPlan(name: "p", description: "", createdAt: Fixture.now), of: fixture.app)
         try await fixture.keep(
             .register(try Sample.device(1, of: fixture.app)), .seen(Ordinals([1]), of: fixture.app, at: Fixture.now))
         #expect(try await fixture.store.deleteApp(fixture.app))
-        for table in ["definitions", "plans", "online_hours"] { #expect(try await fixture.count(table) == 0, "\(table)") }
+        for table in ["definitions", "plans", "online_hours"] {
+            #expect(try await fixture.count(table) == 0, "\(table)")
+        }
     }
 }
 
@@ -118,7 +125,8 @@ import Testing
         try await fixture.keep(.register(try Sample.device(1, of: fixture.app)))
         await fixture.store.close()
         let store = try await SQLiteStore.open(folder: fixture.folder.path)
-        let counts = try await store.registered(of: fixture.app, from: Fixture.now, until: Fixture.now.adding(seconds: 1))
+        let counts = try await store.registered(
+            of: fixture.app, from: Fixture.now, until: Fixture.now.adding(seconds: 1))
         #expect(counts.sum == 1)
         #expect(try await store.plans(of: fixture.app).isEmpty)
     }

@@ -36,7 +36,9 @@ package final class UserStatistics: Sendable {
         of app: AppID, in periods: [UserStatisticsQuery.Period]
     ) async throws(Refusal) -> [Counts?] {
         let now = self.clocks.now()
-        guard periods.contains(where: { $0.startMilliseconds <= now.milliseconds }) else { return periods.map { _ in nil } }
+        guard periods.contains(where: { $0.startMilliseconds <= now.milliseconds }) else {
+            return periods.map { _ in nil }
+        }
         try await self.flush(app, at: now)
         let audience = self.index[app]
         do {
