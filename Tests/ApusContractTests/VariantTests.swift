@@ -135,7 +135,13 @@ import Testing
         }
         #expect(try test(26).parts.last == "z")
         #expect(throws: Refusal.self) { try test(27) }
-        #expect(try test(2).membership(of: try #require(ABTest.Part("t.c"))) == nil)
+        let third = try #require(ABTest.Part("t.c"))
+        #expect(try test(2).membership(of: third) == nil)
+    }
+
+    private static func membership(of name: String, in test: ABTest) throws -> ABTest.Membership {
+        let part = try #require(ABTest.Part(name))
+        return try #require(test.membership(of: part))
     }
 
     @Test(arguments: ["", "t", "t.", ".a", "t.ab", "t.a.b", "."])
@@ -145,7 +151,7 @@ import Testing
 
     @Test func `puts every device into one part at most, each part as large as its share`() throws {
         let test = try ABTest(decoding: Array(#"{"audience":"all","shares":[10,60]}"#.utf8))
-        let parts = try ["t.a", "t.b"].map { try #require(test.membership(of: try #require(ABTest.Part($0)))) }
+        let parts = try ["t.a", "t.b"].map { try Self.membership(of: $0, in: test) }
         let count: UInt32 = 100_000
         let (first, second) = ((0..<count).count { parts[0].includes($0) }, (0..<count).count { parts[1].includes($0) })
         #expect((9_500...10_500).contains(first))
@@ -155,7 +161,7 @@ import Testing
 
     @Test func `splits as in every earlier version`() throws {
         let test = try ABTest(decoding: Array(#"{"audience":"all","shares":[50]}"#.utf8))
-        let part = try #require(test.membership(of: try #require(ABTest.Part("checkout.a"))))
+        let part = try Self.membership(of: "checkout.a", in: test)
         // From the published FNV-1a and SplitMix64, worked out apart from this code, and never to change: a device
         // must not move to another part.
         #expect((0..<24).filter { part.includes($0) } == Self.pinned)
@@ -165,7 +171,7 @@ import Testing
 
     @Test func `splits two tests independently`() throws {
         let test = try ABTest(decoding: Array(#"{"audience":"all","shares":[50]}"#.utf8))
-        let parts = try ["one.a", "two.a"].map { try #require(test.membership(of: try #require(ABTest.Part($0)))) }
+        let parts = try ["one.a", "two.a"].map { try Self.membership(of: $0, in: test) }
         let both = (0..<UInt32(10_000)).count { parts[0].includes($0) && parts[1].includes($0) }
         #expect((2_300...2_700).contains(both))
     }
