@@ -57,7 +57,7 @@ package struct TemplateRequest: Sendable {
             }
         }
         guard contents.count(where: { $0.geofence != nil }) <= 1 else {
-            throw .bad("params", "with one geofence at most")
+            throw .bad("params", "elements of which one at most has a geofence")
         }
     }
 }

@@ -79,7 +79,8 @@ enum Plans {
 
     static func plans(of app: AppID, in db: Database) throws -> [PushPlan] {
         try db.all(
-            "SELECT \(Self.columns) FROM plans WHERE app = ? LIMIT ?", app.number, PushPlan.countMax, read: Self.plan)
+            "SELECT \(Self.columns) FROM plans WHERE app = ? ORDER BY number LIMIT ?", app.number, PushPlan.countMax,
+            read: Self.plan)
     }
 
     private static func plan(_ row: Row) throws -> PushPlan {

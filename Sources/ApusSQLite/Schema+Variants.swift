@@ -21,14 +21,15 @@ extension Schema {
 
     private static let plans = """
         CREATE TABLE plans (
+            number INTEGER PRIMARY KEY, -- in order of creation
             app INTEGER NOT NULL,
             name TEXT NOT NULL,
             description TEXT NOT NULL,
             push_count INTEGER NOT NULL,
             created_at INTEGER NOT NULL,
             last_used_at INTEGER,
-            PRIMARY KEY (app, name)
-        ) STRICT, WITHOUT ROWID;
+            UNIQUE (app, name)
+        ) STRICT;
         """
 
     private static let onlineHours = """

@@ -40,7 +40,7 @@ struct DefinitionPlace: ParsableArguments {
         let definition = try await self.place.withStore { store in
             let app = try await AppCommand.find(self.app, in: store)
             let definition: Definition
-            do {
+            do throws(Refusal) {
                 definition = try Definition(
                     app: app.id, kind: Noun.kind, name: name, text: text, createdAt: Clocks.system.now())
             } catch {

@@ -79,7 +79,7 @@ package protocol Store: Sendable {
     /// - Returns: false when there is no such plan.
     func describePlan(_ name: String, _ description: String, of app: AppID) async throws(StoreError) -> Bool
     func plan(_ name: String, of app: AppID) async throws(StoreError) -> PushPlan?
-    /// All push plans of an app, in no order.
+    /// All push plans of an app, in order of creation.
     func plans(of app: AppID) async throws(StoreError) -> [PushPlan]
 
     /// The answer that a cid got, while it is kept.

@@ -49,7 +49,7 @@ package final class PushPlanService: Sendable {
         do { plans = try await self.store.plans(of: app) } catch { throw Refusal(error) }
         let selected = plans.filter { plan in
             query.text.map { plan.name.contains($0) || plan.description.contains($0) } ?? true
-        }.sorted { ($0.createdAt, $0.name) < ($1.createdAt, $1.name) }
+        }
         let (start, overflow) = (query.page - 1).multipliedReportingOverflow(by: query.pageSize)
         return (selected.count, overflow ? [] : Array(selected.dropFirst(start).prefix(query.pageSize)))
     }
