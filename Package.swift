@@ -12,6 +12,7 @@ let ours: [SwiftSetting] = [
 
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -47,18 +48,18 @@ let package = Package(
         .systemLibrary(name: "CRoaring", providers: [.apt(["libroaring-dev"])]),
         room("ApusContract"),
         room("ApusRoaring", ["CRoaring"]),
-        room("ApusWire", ["ApusContract", nioCore]),
+        room("ApusWire", ["ApusContract", crypto, nioCore]),
         room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
         room("ApusSQLite", ["ApusCore", grdb]),
-        room("ApusAPI", ["ApusCore", "ApusHTTP", nioCore, nioHTTP1, logging]),
-        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto]),
+        room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioHTTP1]),
+        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioHTTP1]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
-                argumentParser, logging, nioCore, nioPosix, nioHTTP1, nioSSL, unixSignals, crypto,
+                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite",
+                "ApusContract", argumentParser, logging, nioCore, nioPosix, nioHTTP1, unixSignals,
             ],
             swiftSettings: ours),
         .target(
@@ -68,13 +69,26 @@ let package = Package(
         tests("ApusContractTests", ["ApusContract"]),
         tests("ApusRoaringTests", ["ApusRoaring"]),
         tests("ApusWireTests", ["ApusWire", nioCore]),
-        tests("ApusHTTPTests", ["ApusHTTP", "ApusContract", "ApusTesting", nioCore, nioPosix]),
-        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
+        tests(
+            "ApusHTTPTests",
+            [
+                "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2,
+                nioSSL,
+            ]),
+        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting", logging]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
-        tests("ApusEdgeTests", ["ApusEdge", "ApusCore", "ApusTesting", "ApusWire", nioCore, nioPosix]),
+        tests(
+            "ApusEdgeTests",
+            [
+                "ApusEdge", "ApusCore", "ApusHTTP", "ApusSQLite", "ApusTesting", "ApusWire", logging, nioCore, nioPosix,
+            ]),
         tests(
             "ConformanceTests",
-            ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging, nioCore]),
+            [
+                "apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging,
+                nioCore,
+            ]),
+        tests("ApusTests", ["apus", "ApusContract", "ApusHTTP", "ApusTesting", argumentParser, nioCore, nioHTTP1]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]
 )

@@ -37,7 +37,6 @@ package struct APIResponder: HTTPResponder {
         switch Place(request.target.segments) {
         case .unknown: throw Refusal(.pathUnknown)
         case .retired: throw Refusal(.retired)
-        case .health: return try Self.health(request)
         case .offers(let offered): routes = offered
         }
         guard let route = routes.first(where: { $0.method == request.method }) else {
@@ -70,12 +69,6 @@ package struct APIResponder: HTTPResponder {
         } catch {
             return .refusal(error, self.family(of: call.request.target), headers: headers)
         }
-    }
-
-    private static func health(_ request: HTTPRequest) throws(Refusal) -> HTTPAnswer {
-        guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
-        guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
-        return .json(#"{"status":"ok"}"#)
     }
 }
 

@@ -18,15 +18,23 @@ struct Caller: Sendable {
             self.isSecure = request.isSecure
             return
         }
-        // Each proxy appends whom it heard from: read from the right until somebody who is not one of ours.
-        let hops = request.headers["X-Forwarded-For"].flatMap { $0.split(separator: ",") }
-            .map { IPAddress($0.filter { $0 != " " && $0 != "\t" }) }
-        var address: IPAddress? = peer
-        for hop in hops.reversed() {
+        // Each proxy appends whom it heard from: read from the right until somebody who is not one of ours, or until
+        // something that is no address, for which the last one that could be read answers.
+        var address = peer
+        for hop in request.headers["X-Forwarded-For"].flatMap({ $0.split(separator: ",") }).reversed() {
+            guard let hop = Self.address(in: hop) else { break }
             address = hop
-            guard let hop, isTrusted(hop) else { break }
+            guard isTrusted(hop) else { break }
         }
         self.address = address
         self.isSecure = request.isSecure || request.headers.first(name: "X-Forwarded-Proto")?.lowercased() == "https"
+    }
+
+    /// Reads an address as proxies write it: bare, or with a port, IPv6 then in brackets.
+    private static func address(in hop: Substring) -> IPAddress? {
+        let text = String(hop.filter { $0 != " " && $0 != "\t" })
+        if let bare = IPAddress(text) { return bare }
+        if text.first == "[" { return IPAddress(String(text.dropFirst().prefix { $0 != "]" })) }
+        return IPAddress(String(text.prefix { $0 != ":" }))
     }
 }

@@ -23,14 +23,7 @@ enum PushRoutes {
 
     @Sendable private static func push(_ call: Call) async throws(Refusal) -> [UInt8] {
         try self.refuseEncrypted(call)
-        let root = try JSONValue.requestBody(try call.bodyBytes())
-        // A replay is answered whatever else its body says.
-        if let cid = root["cid"]?.string.flatMap(CID.init),
-            let answer = try await call.core.pushes.answer(to: cid, of: call.app)
-        {
-            return answer.body
-        }
-        return try await call.core.pushes.push(try PushRequest(root), of: call.app).body
+        return try await call.core.pushes.push(try JSONValue.requestBody(try call.bodyBytes()), of: call.app).body
     }
 
     @Sendable private static func validate(_ call: Call) async throws(Refusal) -> [UInt8] {
@@ -90,7 +83,8 @@ enum PushRoutes {
     private static func refuseEncrypted(_ call: Call) throws(Refusal) {
         guard let type = call.request.headers.first(name: "X-Encrypt-Type"), !type.isEmpty else { return }
         throw Refusal(
-            .badValue, "X-Encrypt-Type is not supported here: only the vendor holds that private key; send the push object as it is")
+            .badValue,
+            "X-Encrypt-Type is not supported here: only the vendor holds that private key; send the push as it is")
     }
 }
 

@@ -57,8 +57,6 @@ struct Call: Sendable {
 enum Place: Sendable {
     /// At least one method.
     case offers([Route])
-    /// The state of the node, for whoever asks.
-    case health
     /// An API version that was taken out of service.
     case retired
     case unknown
@@ -67,7 +65,6 @@ enum Place: Sendable {
     init(_ segments: [String]) {
         switch segments.first {
         case "v2", "sendmsg": self = .retired
-        case "healthz" where segments.count == 1: self = .health
         case "v3": self = Self.routes(v3: Array(segments.dropFirst())).map(Self.offers) ?? .unknown
         default: self = .unknown
         }
@@ -88,9 +85,9 @@ extension Family {
     /// The family whose codes answer at a path, known or not.
     init(path segments: [String]) {
         switch (segments.first, segments.dropFirst().first) {
-        case ("healthz", _): self = .node
         case ("v1", _): self = .admin
-        case ("v3", "received"), ("v3", "status"), ("v3", "messages"), ("v3", "users"), ("v3", "report"), ("v3", "group"):
+        case ("v3", "received"), ("v3", "status"), ("v3", "messages"), ("v3", "users"), ("v3", "report"),
+            ("v3", "group"):
             self = .report
         case ("v3", "device"), ("v3", "devices"), ("v3", "tags"), ("v3", "aliases"), ("v3", "test"): self = .device
         case ("v3", "schedules"): self = .schedule

@@ -8,7 +8,7 @@ enum Connection {
 
     /// Connects, with TLS where the URL says so.
     ///
-    /// - Parameter certificatePath: a certificate in PEM that is trusted beside the system's; for servers with their own.
+    /// - Parameter certificatePath: a certificate in PEM that is trusted beside the system's.
     /// - Throws: ``ClientError``.
     static func open(_ url: ServerURL, trusting certificatePath: String?) async throws -> Bytes {
         do {

@@ -96,7 +96,8 @@ package struct DeviceConnection: ~Copyable {
             guard let split = all.indices.first(where: { all[$0...].starts(with: end) }) else { continue }
             let answer = String(decoding: all[..<split], as: UTF8.self)
             guard answer.hasPrefix("HTTP/1.1 101 "), answer.contains(WebSocketHandshake.accept(for: key)) else {
-                throw ClientError("\(url.authority) is no edge: it answered '\(answer.prefix { $0 != "\r" && $0 != "\r\n" })'")
+                let line = answer.prefix { $0 != "\r" && $0 != "\r\n" }
+                throw ClientError("\(url.authority) is no edge: it answered '\(line)'")
             }
             self.decoder.feed(ByteBuffer(bytes: all[(split + 4)...]))
             return

@@ -1,4 +1,4 @@
-import ApusWire
+import ApusContract
 import NIOCore
 
 /// One call of the REST API: connects, asks, reads the whole answer, disconnects.
@@ -13,7 +13,8 @@ package enum HTTPCall {
 
     /// - Throws: ``ClientError`` when no answer came.
     package static func post(
-        _ path: String, _ body: [UInt8], user: String, password: String, at url: ServerURL, trusting certificatePath: String?
+        _ path: String, _ body: [UInt8], user: String, password: String, at url: ServerURL,
+        trusting certificatePath: String?
     ) async throws -> Answer {
         let head = """
             POST \(path) HTTP/1.1\r

@@ -105,9 +105,7 @@ extension Audience {
     private static func registrationIDs(_ list: JSONValue?) throws(Refusal) -> [RegistrationID] {
         var names: [RegistrationID] = []
         var malformed: [String] = []
-        try Self.forEachText(of: list, max: Self.namesMax) { (value, text) throws(Refusal) in
-            // Nothing to name among the illegal ones.
-            guard !text.isEmpty else { throw value.bad(Self.textExpectation) }
+        try Self.forEachText(of: list, max: Self.namesMax) { (_, text) throws(Refusal) in
             if let name = RegistrationID(text) { names.append(name) } else { malformed.append(text) }
         }
         if let first = malformed.first {

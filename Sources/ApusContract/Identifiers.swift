@@ -142,7 +142,6 @@ package enum Label {
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
 
-
     /// 1 to 40 bytes of UTF-8: letters, digits, `_`, Han characters and `@!#$&*+=.|￥`.
     package static func isLegal(_ text: String) -> Bool {
         guard (1...Self.sizeMaxBytes).contains(text.utf8.count) else { return false }

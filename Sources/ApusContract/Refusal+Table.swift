@@ -25,7 +25,8 @@ extension Refusal.Kind {
         case .unknownKey:
             switch family {
             case .push, .device: .bad(family, 1008, 3001, 7008, 8101, 4004, family.keyUnknown)
-            case .report, .schedule, .admin, .node: .unauthorized(family, 1008, 3001, 7008, 8101, 4004, family.keyUnknown)
+            case .report, .schedule, .admin, .node:
+                .unauthorized(family, 1008, 3001, 7008, 8101, 4004, family.keyUnknown)
             }
 
         case .blacklisted: .every(.forbidden, 2003, "The appKey is in black list.")

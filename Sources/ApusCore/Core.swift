@@ -1,5 +1,5 @@
-private import Synchronization
 package import Logging
+private import Synchronization
 
 /// From an accepted request to a counted receipt: the services of one node over one store, and what runs in the
 /// background for them.
@@ -32,8 +32,8 @@ package final class Core: Sendable {
     package let quota: Quota
 
     private let store: any Store
-    private let clocks: Clocks
-    private let logger: Logger
+    /// Whether another process has changed the store and that has not been taken over.
+    private let isBehind = Atomic(false)
 
     /// Builds the services over an open store and loads what is derived from it.
     ///
@@ -44,12 +44,10 @@ package final class Core: Sendable {
         let index = AudienceIndex()
         let presence = Presence()
         let bus = LocalBus()
-        let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last)
+        let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last, logger: logger)
         let follower = Follower(index: index, book: book, logger: logger)
         let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
         self.store = store
-        self.clocks = clocks
-        self.logger = logger
         self.directory = directory
         self.index = index
         self.presence = presence
@@ -58,7 +56,7 @@ package final class Core: Sendable {
         self.committer = committer
         self.pushes = PushService(
             directory: directory, index: index, presence: presence, book: book, committer: committer, store: store,
-            clocks: clocks)
+            clocks: clocks, waitSeconds: limits[.requestSeconds] == 0 ? 30 : max(1, limits[.requestSeconds] * 4 / 5))
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
@@ -70,14 +68,24 @@ package final class Core: Sendable {
         try await self.reloadApps()
     }
 
+    /// Takes over what another process has changed in the store. What fails is tried again at the next call.
+    package func followOperators() async throws(StoreError) {
+        if try await self.store.changedElsewhere() { self.isBehind.store(true, ordering: .relaxed) }
+        guard self.isBehind.load(ordering: .relaxed) else { return }
+        try await self.reloadApps()
+        self.isBehind.store(false, ordering: .relaxed)
+    }
+
     /// Takes over the apps that the store holds now: loads the new ones, forgets the deleted ones.
+    ///
+    /// A new app is known to callers only once all that is derived from its rows is there.
     package func reloadApps() async throws(StoreError) {
-        let (added, removed) = try await self.directory.reload(from: self.store)
-        for app in added {
-            try await self.index.load(app, from: self.store)
-            try await self.book.load(app)
+        let apps = try await self.store.apps()
+        for app in apps where self.directory.app(app.id) == nil {
+            try await self.index.load(app.id, from: self.store)
+            try await self.book.load(app.id)
         }
-        for app in removed {
+        for app in self.directory.replace(with: apps) {
             self.book.remove(app)
             self.index.remove(app)
             self.presence.remove(app)
@@ -96,14 +104,9 @@ private struct Follower: Sendable {
         switch (write, outcome) {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
-        case (.message(let message, _, _), .done):
-            do {
-                self.book.committed(try Deliverable(message: message))
-            } catch {
-                self.logger.error("a message does not decode after its commit", metadata: ["error": "\(error)"])
-            }
+        case (.message(let message, let request, _), .done): self.book.committed(message, request)
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
-        case (.withdraw(let id), .done): self.book.withdrawn(id)
+        case (.withdraw(let id, let app), .done): self.book.withdrawn(id, of: app)
         case (.register(let device), .done): self.index[device.app].add(device)
         case (.change, .changed(let old, let new)): self.index[new.app].change(from: old, to: new)
         case (.seen(let ordinals, let app, let at), .done): self.index[app].noteAlive(ordinals, at: at)

@@ -10,11 +10,13 @@ package struct Upkeep: Sendable {
     private let store: any Store
     private let clocks: Clocks
     private let logger: Logger
+    private let sweeps: Bool
 
-    package init(core: Core, store: any Store, clocks: Clocks, logger: Logger) {
+    package init(core: Core, store: any Store, clocks: Clocks, sweeps: Bool, logger: Logger) {
         self.core = core
         self.store = store
         self.clocks = clocks
+        self.sweeps = sweeps
         self.logger = logger
     }
 
@@ -26,18 +28,21 @@ package struct Upkeep: Sendable {
             group.addTask { await self.every(.seconds(1)) { self.flushSigns() } }
             // Well within the ten minutes after which a device no longer counts as online.
             group.addTask { await self.every(.seconds(300)) { self.core.presence.markOnlineSeen() } }
+            guard self.sweeps else { return }
             group.addTask { await self.every(.seconds(600)) { await self.sweep() } }
         }
     }
 
     /// Hands signs of life to the store. Also called once at the end.
     package func flushSigns() {
-        for write in self.core.presence.takeSigns(at: self.clocks.now()) { self.core.committer.commitLater(write) }
+        for write in self.core.presence.takeSigns(at: self.clocks.now()) where !self.core.committer.commitLater(write) {
+            self.logger.warning("the store is too far behind to note which devices were seen")
+        }
     }
 
     private func followOperators() async {
         do {
-            if try await self.store.changedElsewhere() { try await self.core.reloadApps() }
+            try await self.core.followOperators()
         } catch {
             self.logger.error("could not follow changes of the apps", metadata: ["error": "\(error)"])
         }

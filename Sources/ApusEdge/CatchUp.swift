@@ -4,12 +4,13 @@ package import ApusCore
 /// pushes that are rung for meanwhile, so that each is sent once and in order.
 ///
 /// No I/O, no clock. A session starts out reading. Its owner reads the page after ``cursor``, gives it to
-/// ``merge(_:isLast:at:)``, sends what comes back while the connection takes it, and asks ``pageDone()`` whether to go on.
+/// ``merge(_:isLast:at:)``, sends what comes back while the connection takes it, and asks ``pageDone(isLast:)`` whether
+/// to go on.
 ///
 /// Three kinds of pushes differ in where they can be found again:
 /// - *stored* ones lie in the store beyond the cursor until they are acked;
-/// - *shares* of timed-speed pushes are stored too, but fall due long after their number was given, so that they may lie
-///   before the cursor and only the nudge tells of them;
+/// - *shares* of timed-speed pushes are stored too, but fall due long after their number was given, so that they may
+///   lie before the cursor and only the nudge tells of them;
 /// - *fleeting* ones (a time to live of 0) are for who is here now: the nudge is all there is.
 package struct CatchUp: Sendable {
     /// What to do with a push that is rung for.
@@ -26,7 +27,7 @@ package struct CatchUp: Sendable {
     /// Most pushes held while a page is read. When full, stored ones are left to the next page, fleeting ones make room
     /// for younger ones, and a share ends the session.
     package static let heldMax = 32
-    /// How long a fleeting push may be held.
+    /// How long a fleeting push may be held, from the moment it was rung for: what the store took is not its fault.
     package static let fleetingMaxMilliseconds: Int64 = 5000
     /// Timed-speed pushes that a session remembers; far more than run at a time.
     private static let sharesMax = 256
@@ -45,11 +46,15 @@ package struct CatchUp: Sendable {
     /// Whether a stored push was rung for that no page read so far may hold.
     private var isRung = false
     private var held: [Delivery] = []
+    /// Taken back while a page was read that may still hold them.
+    private var takenBack: [MessageID] = []
     /// The timed-speed pushes whose share was sent, oldest first.
     private var sharesSent: [MessageID] = []
 
+    /// A session that has just begun.
     package init() {}
 
+    /// Whether what is rung for is sent at once.
     package var isLive: Bool {
         switch self.phase {
         case .live: true
@@ -86,6 +91,7 @@ package struct CatchUp: Sendable {
     package mutating func beginPage() -> MessageID {
         self.phase = .reading
         self.isRung = false
+        self.takenBack = []
         return self.cursor
     }
 
@@ -99,7 +105,8 @@ package struct CatchUp: Sendable {
         let due = self.held.filter { isLast && !self.isRung || $0.deliverable.id <= pageEnd }
         self.held.removeAll { held in due.contains { $0.deliverable === held.deliverable } }
         let inPage = Set(page.map(\.deliverable.id))
-        let joined = page + due.filter { !inPage.contains($0.deliverable.id) }
+        let joined = (page + due.filter { !inPage.contains($0.deliverable.id) })
+            .filter { !self.takenBack.contains($0.deliverable.id) }
         return joined.filter { $0.isDeliverable(at: now) }.sorted { $0.deliverable.id < $1.deliverable.id }
     }
 
@@ -137,7 +144,13 @@ package struct CatchUp: Sendable {
     }
 
     /// A message was taken back: it must not be sent any more.
-    package mutating func withdraw(_ id: MessageID) { self.held.removeAll { $0.deliverable.id == id } }
+    package mutating func withdraw(_ id: MessageID) {
+        self.held.removeAll { $0.deliverable.id == id }
+        switch self.phase {
+        case .reading: self.takenBack.append(id)
+        case .live, .blocked: break
+        }
+    }
 
     private mutating func note(_ delivery: Delivery) {
         let id = delivery.deliverable.id
@@ -182,7 +195,7 @@ extension Delivery {
     /// Whether a device may still get it.
     package func isDeliverable(at now: Timestamp) -> Bool {
         self.isFleeting
-            ? now.milliseconds - self.dueAt.milliseconds <= CatchUp.fleetingMaxMilliseconds
+            ? now.milliseconds - (self.rungAt ?? self.dueAt).milliseconds <= CatchUp.fleetingMaxMilliseconds
             : now < self.deliverable.expiresAt(dueAt: self.dueAt)
     }
 }

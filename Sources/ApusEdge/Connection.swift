@@ -36,8 +36,8 @@ final class Connection {
     var isDirty = false
     /// Whether the farewell was sent: nothing may follow it.
     var isEnding = false
-    /// What came up for the device since the socket takes no more: what is in memory beyond the pause, and what stays in
-    /// the store.
+    /// What came up for the device since the socket takes no more: what is in memory beyond the pause, and what stays
+    /// in the store.
     var owedBytes = 0
     /// Tick of the last sign of life.
     var heardAt: UInt32

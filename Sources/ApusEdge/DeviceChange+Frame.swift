@@ -35,6 +35,7 @@ extension DeviceChange {
 }
 
 extension DeviceService.Registration {
+    /// What a device asks for, in the words of the core.
     package init(_ registration: ClientFrame.Registration) {
         self.init(
             appKey: registration.appKey, platform: registration.platform, change: DeviceChange(registration))

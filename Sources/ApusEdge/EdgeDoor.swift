@@ -22,8 +22,8 @@ final class EdgeDoor: Sendable {
 
 /// The doors of all loops of an edge, by index.
 ///
-/// A leaf of its own, because loops reach one another through it: the edge opens it once all of them exist, and empties it
-/// when it goes.
+/// A leaf of its own, because loops reach one another through it: the edge opens it once all of them exist, and empties
+/// it when it goes.
 final class EdgeDoors: Sendable {
     private let doors = Mutex<[EdgeDoor]>([])
 

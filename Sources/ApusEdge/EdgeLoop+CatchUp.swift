@@ -41,7 +41,7 @@ extension EdgeLoop {
                 }
                 guard pending > 0 else { return Result<_, StoreError>.success(Opened(pending: 0, page: [])) }
                 let page = try await services.book.undelivered(
-                    for: key, platform: device.platform, after: after, limit: pageMax)
+                    for: key, after: after, limit: pageMax)
                 return .success(Opened(pending: pending, page: page))
             } catch {
                 return .failure(error)
@@ -67,12 +67,12 @@ extension EdgeLoop {
     /// Reads the next page of what waits.
     private func readPage(for connection: Connection) {
         guard let key = connection.device else { return }
-        let (book, platform, pageMax) = (self.services.book, connection.platform, self.settings.pageMax)
+        let (book, pageMax) = (self.services.book, self.settings.pageMax)
         let (after, id) = (connection.catchUp.beginPage(), connection.id)
         self.later {
             do throws(StoreError) {
                 return Result<_, StoreError>.success(
-                    try await book.undelivered(for: key, platform: platform, after: after, limit: pageMax))
+                    try await book.undelivered(for: key, after: after, limit: pageMax))
             } catch {
                 return .failure(error)
             }

@@ -50,6 +50,14 @@ extension EdgeLoop {
         }
     }
 
+    /// Sends a push no more: another one has taken its place.
+    func forget(_ id: MessageID, of app: AppID, at recipients: Ordinals) {
+        for connection in self.apps[app]?.all ?? [] {
+            guard let device = connection.device, recipients.contains(device.ordinal) else { continue }
+            connection.catchUp.withdraw(id)
+        }
+    }
+
     /// Tells those of the recipients that are here to take a push back.
     func withdraw(_ id: MessageID, of app: AppID, from recipients: Ordinals) {
         guard let here = self.apps[app] else { return }

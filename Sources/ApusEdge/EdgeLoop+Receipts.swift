@@ -17,7 +17,8 @@ struct GatheredReceipt: Sendable {
 
 // From ack frames to durable receipts, in batches.
 extension EdgeLoop {
-    /// Receipts that may wait for the batch before them. Beyond it devices are told that the node is busy, and ack again.
+    /// Receipts that may wait for the batch before them. Beyond it devices are told that the node is busy, and ack
+    /// again.
     private static let gatheredMax = 100_000
 
     /// Takes a receipt; it goes out with all others that come before the batch under way is durable.

@@ -5,8 +5,8 @@ internal import NIOCore
 /// The devices that are connected to one event loop.
 ///
 /// Owner: that event loop; nothing here is touched from elsewhere, so that nothing needs a lock. Others come in through
-/// an ``EdgeDoor``; slow work goes out through ``later(_:then:)``. What is written to devices during one turn of the loop
-/// is gathered, and flushed once per connection at its end.
+/// an ``EdgeDoor``; slow work goes out through ``later(_:then:)``. What is written to devices during one turn of the
+/// loop is gathered, and flushed once per connection at its end.
 final class EdgeLoop {
     let index: Int
     let eventLoop: any EventLoop

@@ -11,8 +11,6 @@ package import NIOHTTP1
 package final class EdgeServer: HTTPResponder {
     private let services: EdgeServices
     private let settings: EdgeSettings
-    /// Why the node cannot serve now; nil while it can.
-    private let unready: @Sendable () -> Refusal?
     private let directory: SessionDirectory
     private let doors: EdgeDoors
     private let indices: [ObjectIdentifier: Int]
@@ -20,14 +18,11 @@ package final class EdgeServer: HTTPResponder {
 
     /// - Parameters:
     ///   - group: the event loops of the listener that this edge answers for.
-    ///   - unready: asked at every request: a refusal while the node starts, drains, or has lost its store.
     package init(
-        services: EdgeServices, settings: EdgeSettings = EdgeSettings(), group: any EventLoopGroup,
-        unready: @escaping @Sendable () -> Refusal?
+        services: EdgeServices, settings: EdgeSettings = EdgeSettings(), group: any EventLoopGroup
     ) {
         self.services = services
         self.settings = settings
-        self.unready = unready
         let directory = SessionDirectory(presence: services.presence)
         let doors = EdgeDoors()
         let eventLoops = Array(group.makeIterator())
@@ -96,9 +91,7 @@ extension EdgeServer {
     package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { self.settings.bodyMaxBytes }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
-        if let refusal = self.unready() { throw refusal }
         switch request.target.segments {
-        case ["healthz"]: return try await self.answer(request, only: .GET, Self.health)
         case ["v1", "edge"]: return try await self.answer(request, only: .GET, self.openWebSocket)
         case ["v1", "edge", "events"]: return try await self.answer(request, only: .GET, self.openEvents)
         case ["v1", "edge", "frames"]: return try await self.answer(request, only: .POST, self.takeFrames)
@@ -112,11 +105,6 @@ extension EdgeServer {
     ) async throws(Refusal) -> HTTPAnswer {
         guard request.method == method else { return .methodNotAllowed(.device, allow: method.rawValue) }
         return try await answer(request)
-    }
-
-    private static func health(_ request: HTTPRequest) throws(Refusal) -> HTTPAnswer {
-        guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
-        return .json(#"{"status":"ok"}"#)
     }
 
     private func openWebSocket(_ request: HTTPRequest) throws(Refusal) -> HTTPAnswer {
@@ -183,8 +171,11 @@ extension EdgeServer {
     }
 
     private func login(_ request: HTTPRequest) async throws(Refusal) -> EnteredDevice {
-        let credentials = try BasicCredentials(authorization: request.headers.first(name: "Authorization"))
-        return try await self.services.login(credentials.user, credentials.password)
+        switch Authenticator.Credentials(request.headers.first(name: "Authorization")) {
+        case .none: throw Refusal(.missingCredentials)
+        case .malformed: throw Refusal(.malformedCredentials)
+        case .basic(let user, let password): return try await self.services.login(user, password)
+        }
     }
 
     private static func body(of request: HTTPRequest) throws(Refusal) -> JSONValue {
@@ -204,8 +195,10 @@ extension EdgeLoop {
     /// Does what the bus rang for.
     func take(_ nudge: Nudge) {
         switch nudge {
-        case .deliver(let deliverable, to: let recipients, dueAt: let dueAt, isShare: _):
-            self.deliver(Delivery(deliverable: deliverable, dueAt: dueAt), to: recipients)
+        case .deliver(let deliverable, to: let recipients, dueAt: let dueAt):
+            let delivery = Delivery(deliverable: deliverable, dueAt: dueAt, rungAt: self.services.clocks.now())
+            self.deliver(delivery, to: recipients)
+        case .overridden(let id, let app, let recipients): self.forget(id, of: app, at: recipients)
         case .withdraw(let id, let app, let recipients): self.withdraw(id, of: app, from: recipients)
         case .deleted(let app): self.deleted(app)
         }

@@ -2,16 +2,17 @@ package import ApusCore
 
 /// What the edge needs of the node's core.
 package struct EdgeServices: Sendable {
-    package let devices: DeviceService
-    package let presence: Presence
-    package let book: DeliveryBook
-    package let committer: Committer
-    package let reports: ReportBook
-    package let bus: LocalBus
-    package let clocks: Clocks
+    let devices: DeviceService
+    let presence: Presence
+    let book: DeliveryBook
+    let committer: Committer
+    let reports: ReportBook
+    let bus: LocalBus
+    let clocks: Clocks
     /// A number of the range, each as likely as any other.
-    package let random: @Sendable (ClosedRange<Int>) -> Int
+    let random: @Sendable (ClosedRange<Int>) -> Int
 
+    /// - Parameter random: the machine's, where no test puts its own.
     package init(
         core: Core, clocks: Clocks, random: @escaping @Sendable (ClosedRange<Int>) -> Int = { .random(in: $0) }
     ) {

@@ -23,8 +23,8 @@ package struct EdgeSettings: Sendable {
 
     package init() {}
 
-    /// Time between two looks at the heartbeat wheel: fine enough for the shortest of the time-outs, and never more than
-    /// twenty times a second, since nobody waits for it.
+    /// Time between two looks at the heartbeat wheel: fine enough for the shortest of the time-outs, and never more
+    /// than twenty times a second, since nobody waits for it.
     var tick: TimeAmount {
         let shortest = min(self.idleTimeout, self.firstFrameTimeout, self.closeTimeout, self.eventsHeartbeat)
         return max(.milliseconds(50), min(.seconds(1), .nanoseconds(shortest.nanoseconds / 10)))

@@ -1,7 +1,7 @@
 /// How many frames a device may still send: a bucket that fills at a steady rate and holds ten seconds' worth.
 ///
-/// No clock: the caller tells the time, in nanoseconds that never go back. One number of state, since the bucket is kept
-/// as the moment at which it will be full again.
+/// No clock: the caller tells the time, in nanoseconds that never go back. One number of state, since the bucket is
+/// kept as the moment at which it will be full again.
 package struct FrameRate: Sendable, Equatable {
     /// What a full bucket holds, as time: ten times the sustained rate.
     private static let burstNanoseconds: UInt64 = 10_000_000_000

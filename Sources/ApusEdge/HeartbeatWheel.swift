@@ -33,6 +33,8 @@ package struct HeartbeatWheel: Sendable {
 
 /// A connection on its event loop: a place, and how often the place was given away before.
 package struct SessionID: Hashable, Sendable {
+    /// The place, from 0.
     package let slot: UInt32
+    /// How often it was given away before; wraps around.
     package let generation: UInt32
 }

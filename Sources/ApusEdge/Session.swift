@@ -3,9 +3,10 @@ package import ApusWire
 
 /// What one device connection may do next.
 ///
-/// No I/O, no clock: WebSocket events in, one action out. The owner performs the action, reports back how a registration
-/// or login went, and hands in no further event meanwhile.
+/// No I/O, no clock: WebSocket events in, one action out. The owner performs the action, reports back how a
+/// registration or login went, and hands in no further event meanwhile.
 package struct Session: Sendable {
+    /// What is to be done next.
     package enum Action: Equatable, Sendable {
         case nothing
         /// Answer the device's `ping` frame.
@@ -54,6 +55,7 @@ package struct Session: Sendable {
     /// Whether the first frame is still missing.
     package var isSilent: Bool { self.state == .silent }
 
+    /// Whether the session is live.
     package var isOpen: Bool { self.state == .open }
 
     /// Takes what the device sent.

@@ -8,13 +8,16 @@ private import Synchronization
 package final class SessionDirectory: Sendable {
     /// Where a session is: the index of its event loop, and its name there.
     package struct Place: Equatable, Sendable {
+        /// The index of the event loop.
         package let loop: Int
+        /// The session's name there.
         package let session: SessionID
     }
 
     private let places = Mutex<[DeviceKey: Place]>([:])
     private let presence: Presence
 
+    /// An empty directory.
     package init(presence: Presence) { self.presence = presence }
 
     /// A session went live.

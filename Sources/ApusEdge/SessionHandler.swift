@@ -3,8 +3,8 @@ internal import NIOCore
 
 /// The only handler of an upgraded connection: bytes in, WebSocket events to its ``EdgeLoop``, encoded frames out.
 ///
-/// Owner: its pipeline. While an answer is being worked on it reads nothing, so that a device's frames are dealt with in
-/// their order and a fast sender waits in its own socket.
+/// Owner: its pipeline. While an answer is being worked on it reads nothing, so that a device's frames are dealt with
+/// in their order and a fast sender waits in its own socket.
 final class SessionHandler: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = ByteBuffer

@@ -58,6 +58,10 @@ package final class HTTPListener: Sendable {
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             // A client may close its side behind the request and still wait for the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
+            // A connection holds its read buffer while it idles: start small, grow with what comes.
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 1024, maximum: 65_536)
+            )
             .childChannelInitializer { channel in
                 guard registry.admit(channel) else { return channel.close() }
                 guard let context else { return channel.addHTTP1(gate) }

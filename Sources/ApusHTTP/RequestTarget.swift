@@ -1,7 +1,7 @@
 /// Where a request goes: the path in segments and the query in pairs, both decoded once.
 ///
-/// - Path: runs of `/` count as one, one at the end counts for nothing, each segment is percent-decoded as UTF-8, `+` is a
-///   plus. The absolute form (`http://host/path`) is read as its path.
+/// - Path: runs of `/` count as one, one at the end counts for nothing, each segment is percent-decoded as UTF-8, `+`
+///   is a plus. The absolute form (`http://host/path`) is read as its path.
 /// - Query: percent-decoded as UTF-8, `+` and a raw space are spaces (one official client sends dates unencoded).
 /// - Source: contract, path matching rules that official clients need.
 package struct RequestTarget: Sendable, Equatable {

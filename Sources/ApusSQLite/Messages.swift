@@ -3,21 +3,6 @@ internal import GRDB
 
 /// The rows of `messages` and of their index by device, `inbox`.
 enum Messages {
-    /// Where a message waits for devices.
-    private enum Waits: Int64 {
-        case nowhere, inbox, target
-
-        init(_ message: Message) {
-            if message.isDirect {
-                self = .inbox
-            } else if message.timeToLiveSeconds > 0 || message.spreadMinutes > 0 {
-                self = .target
-            } else {
-                self = .nowhere
-            }
-        }
-    }
-
     private static let columnsBeforePayload = """
         m.id, m.app, m.state, m.accepted_at, m.time_to_live_seconds, m.spread_minutes, m.is_broadcast, m.overrides, \
         m.targeted, m.online, m.target
@@ -40,7 +25,7 @@ extension Messages {
         if let older = message.overrides {
             try Self.end(older, of: message.app, as: .overridden, in: db)
         }
-        if message.isDirect, message.state == .live {
+        if message.waiting == .inbox, message.state == .live {
             for ordinal in message.target.members {
                 try db.run("INSERT INTO inbox VALUES (?, ?, ?)", message.app.number, Int64(ordinal), message.id.number)
             }
@@ -58,22 +43,22 @@ extension Messages {
             ON CONFLICT DO NOTHING
             """,
             message.id.number, message.app.number,
-            message.state == .live ? Waits(message).rawValue : Waits.nowhere.rawValue, message.state.rawValue,
+            (message.state == .live ? message.waiting : .nowhere).rawValue, message.state.rawValue,
             message.acceptedAt.milliseconds, message.expiresAt.milliseconds, message.timeToLiveSeconds,
             message.spreadMinutes, message.isBroadcast, message.overrides?.number, Self.text(message.targeted),
             Self.text(message.online), DatabaseValue.blob(message.target), DatabaseValue.blob(message.payload)) == 1
     }
 
-    static func withdraw(_ id: MessageID, in db: Database) throws {
-        try Self.end(id, of: nil, as: .withdrawn, in: db)
+    static func withdraw(_ id: MessageID, of app: AppID, in db: Database) throws {
+        try Self.end(id, of: app, as: .withdrawn, in: db)
     }
 
     /// Ends the waiting of a live message. The first end stays; an unknown or foreign message is left alone.
-    private static func end(_ id: MessageID, of app: AppID?, as state: Message.State, in db: Database) throws {
+    private static func end(_ id: MessageID, of app: AppID, as state: Message.State, in db: Database) throws {
         try Self.leaveInboxes(id, in: db, of: app)
         try db.run(
-            "UPDATE messages SET state = ?, waits = 0 WHERE id = ? AND state = 0 AND app = coalesce(?, app)",
-            state.rawValue, id.number, app?.number)
+            "UPDATE messages SET state = ?, waits = 0 WHERE id = ? AND state = 0 AND app = ?",
+            state.rawValue, id.number, app.number)
     }
 
     /// Ends the waiting of some devices for a direct message.
@@ -110,7 +95,7 @@ extension Messages {
     static func owner(of id: MessageID, in db: Database) throws -> (app: AppID, isInInboxes: Bool)? {
         try db.first("SELECT id, app, waits FROM messages WHERE id = ?", id.number) { row in
             let cells = Cells(row, of: "messages")
-            return (AppID(try cells.integer(1)), try cells.integer(2) == Waits.inbox.rawValue)
+            return (AppID(try cells.integer(1)), try cells.integer(2) == Message.Waiting.inbox.rawValue)
         }
     }
 
@@ -133,11 +118,11 @@ extension Messages {
     static func wide(of app: AppID, at now: Timestamp, in db: Database) throws -> [Message] {
         try db.all(
             """
-            SELECT \(Self.columns) FROM messages m INDEXED BY messages_wide
+            SELECT \(Self.columnsBeforePayload) FROM messages m INDEXED BY messages_wide
             WHERE m.app = ? AND m.waits = 2 AND m.expires_at > ? ORDER BY m.id
             """,
             app.number, now.milliseconds
-        ) { try Self.message($0) }
+        ) { try Self.message($0, hasPayload: false) }
     }
 
     static func inbox(

@@ -38,6 +38,9 @@ package final class SQLiteStore: Store {
         return SQLiteStore(writer: writer, readers: readers)
     }
 
+    /// Whether a folder has a store, readable or not.
+    package static func exists(folder: String) -> Bool { StoreFile(folder: folder, options: Options()).exists }
+
     package func close() async {
         // The one that writes goes last: it alone can clear the log away.
         for reader in self.readers { await reader.close() }
@@ -75,8 +78,14 @@ extension SQLiteStore {
         try await self.write { db in try Apps.create(app, in: db) }
     }
 
-    package func updateApp(_ app: App) async throws(StoreError) -> Bool {
-        try await self.write { db in try Apps.update(app, in: db) }
+    package func updateApp(
+        _ id: AppID, _ change: @Sendable (inout App) -> Void
+    ) async throws(StoreError) -> App? {
+        try await self.write { db in
+            guard var app = try Apps.all(in: db).first(where: { $0.id == id }) else { return nil }
+            change(&app)
+            return try Apps.update(app, in: db) ? app : nil
+        }
     }
 
     /// The app is unknown as soon as this begins; what a crash leaves of its rows goes with the next sweep.

@@ -9,8 +9,15 @@ struct StoreFile {
 
     let folder: String
     let options: SQLiteStore.Options
+    private let name: String
 
-    var path: String { "\(self.folder)/\(Self.name)" }
+    var path: String { "\(self.folder)/\(self.name)" }
+
+    init(folder: String, options: SQLiteStore.Options, name: String = Self.name) {
+        self.folder = folder
+        self.options = options
+        self.name = name
+    }
 
     /// Makes what is missing, refuses what is not ours, and keeps other processes out until `body` is done, so that two
     /// that start at once do not both build the tables.
@@ -22,9 +29,16 @@ struct StoreFile {
         guard folder >= 0 else { throw self.unreachable() }
         defer { close(folder) }
         guard flock(folder, LOCK_EX) == 0 else { throw self.unreachable() }
-        if try !self.make() { try self.inspect() }
+        if self.exists {
+            try self.inspect()
+        } else {
+            try self.make()
+            guard fsync(folder) == 0 else { throw self.unreachable() }
+        }
         return try body()
     }
+
+    var exists: Bool { access(self.path, F_OK) == 0 }
 
     /// Why SQLite did not open or read the file.
     func refusal(_ error: any Error) -> SQLiteOpenError {
@@ -48,25 +62,28 @@ struct StoreFile {
         }
     }
 
-    /// Makes the file when there is none, for its owner alone from the start; SQLite gives its side files the same
-    /// mode.
-    ///
-    /// A file that is there is not opened here: closing it again would let go of every lock that another connection of
-    /// this very system process holds on it.
-    /// - Returns: false when there is one already.
-    private func make() throws(SQLiteOpenError) -> Bool {
-        let file = open(self.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard file >= 0 else {
-            guard errno == EEXIST else { throw self.unreachable() }
-            return false
-        }
+    /// Makes the file with its tables, under another name until it is whole, so that a start that is cut short leaves
+    /// no half of a store behind. It is for its owner alone from the start; SQLite gives its side files the same mode.
+    private func make() throws(SQLiteOpenError) {
+        let draft = StoreFile(folder: self.folder, options: self.options, name: self.name + ".new")
+        for leftover in ["", "-journal", "-wal", "-shm"] { unlink(draft.path + leftover) }
+        let file = open(draft.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw self.unreachable() }
         close(file)
-        return true
+        do {
+            try Connection.writing(draft).close()
+        } catch {
+            throw draft.refusal(error)
+        }
+        guard rename(draft.path, self.path) == 0 else { throw self.unreachable() }
     }
 
     /// Lets the file pass when it is empty or ours, and not from the future.
     ///
-    /// An empty file is what a start that was cut short leaves behind: nothing can be lost in it.
+    /// In an empty file nothing can be lost.
+    ///
+    /// The file is read through SQLite alone: closing a descriptor of our own would let go of every lock that another
+    /// connection of this very system process holds on it.
     private func inspect() throws(SQLiteOpenError) {
         var status = stat()
         guard stat(self.path, &status) == 0 else { throw self.unreachable() }

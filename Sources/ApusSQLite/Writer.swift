@@ -118,14 +118,16 @@ extension Write {
     /// Does one write inside a transaction. What it throws must undo the transaction.
     fileprivate func apply(in db: Database) throws -> WriteOutcome {
         switch self {
-        case .message(let message, let cid, let plan):
+        case .message(let message, let request, let cid):
             let outcome = try Messages.keep(message, cid: cid, in: db)
-            if let plan, outcome == .done { try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db) }
+            if outcome == .done, let plan = request?.options.businessOperationCode {
+                try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db)
+            }
             return outcome
         case .receipts(let receipts, let now):
             try Receipts.merge(receipts, at: now, in: db)
-        case .withdraw(let message):
-            try Messages.withdraw(message, in: db)
+        case .withdraw(let message, let app):
+            try Messages.withdraw(message, of: app, in: db)
         case .register(let device):
             return try Devices.register(device, in: db)
         case .change(let change, let ordinal, let app):

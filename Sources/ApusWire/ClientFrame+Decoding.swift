@@ -230,6 +230,9 @@ extension JSONValue {
     fileprivate func tokens(_ value: JSONValue) throws(Refusal) -> ClientFrame.Tokens {
         guard let members = value.members else { throw value.bad("an object") }
         var tokens: ClientFrame.Tokens = [:]
+        for name in value.nullNames {
+            if let vendor = VendorToken(rawValue: name) { tokens[vendor] = .some(nil) }
+        }
         for (name, value) in members {
             guard let vendor = name.string.flatMap(VendorToken.init(rawValue:)) else { continue }
             guard let token = value.string, token.utf8.count <= DeviceBounds.tokenMaxBytes else {

@@ -6,6 +6,7 @@ package import ApusContract
 package struct ClientFrame: Sendable, Equatable {
     /// Echoed in the answer.
     package let ref: FrameRef?
+    /// What is asked for.
     package let request: Request
 
     package init(ref: FrameRef?, request: Request) {
@@ -37,10 +38,12 @@ package struct ClientFrame: Sendable, Equatable {
     /// Vendor tokens by name; nil removes one.
     package typealias Tokens = [VendorToken: String?]
 
+    /// What the user opened.
     package enum ClickKind: Sendable, Equatable {
         case notification, message
     }
 
+    /// How the tags of a device change.
     package enum TagChange: Sendable, Equatable {
         case set([Tag])
         /// Removed first, then added.
@@ -49,12 +52,17 @@ package struct ClientFrame: Sendable, Equatable {
 
     /// A new install.
     package struct Registration: Sendable, Equatable {
+        /// The app that the install is of; whether there is one is decided elsewhere.
         package let appKey: AppKey
+        /// The system it runs on; it never changes.
         package let platform: Platform
         /// At most 1000, as they were sent.
         package let tags: [Tag]
+        /// Nil for none.
         package let alias: Alias?
+        /// Digits with an optional `+`, 1 to 20 characters; nil for none.
         package let mobile: String?
+        /// Vendor tokens; empty for none.
         package let tokens: Tokens
         /// `model`, `os` and `app_version`, where they were told; nil without `device`.
         package let details: [String: String]?
@@ -62,8 +70,11 @@ package struct ClientFrame: Sendable, Equatable {
 
     /// A known install. Whether id and secret hold is decided elsewhere.
     package struct Login: Sendable, Equatable {
+        /// As the device sent it, well-formed or not.
         package let registrationID: String
+        /// As the device sent it; never logged.
         package let secret: String
+        /// Vendor tokens that have changed; empty for none.
         package let tokens: Tokens
         /// As in ``Registration/details``.
         package let details: [String: String]?

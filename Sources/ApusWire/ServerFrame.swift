@@ -2,8 +2,8 @@ package import ApusContract
 
 /// One frame to a device.
 ///
-/// The `push` frame is missing here: its text is written once per platform where the message is kept, and sent as it is.
-/// Source: contract, edge §2.
+/// The `push` frame is missing here: its text is written once per platform where the message is kept, and sent as it
+/// is. Source: contract, edge §2.
 package enum ServerFrame: Sendable, Equatable {
     case registered(RegistrationID, secret: String)
     /// How many pushes wait; they follow.

@@ -112,10 +112,10 @@ extension WebSocketDecoder {
         self.input.moveReaderIndex(forwardBy: header.headerBytes)
         let payload = self.takePayload(header)
         switch header.opcode {
-        case .text, .binary: return try self.data(header.opcode, payload, isFinal: header.isFinal)
+        case .text, .binary: return try self.join(header.opcode, payload, isFinal: header.isFinal)
         case .continuation:
             guard let opened = self.opened else { throw .framing(.continuationWithoutStart) }
-            return try self.data(opened, payload, isFinal: header.isFinal)
+            return try self.join(opened, payload, isFinal: header.isFinal)
         case .ping: return .ping(payload)
         case .pong: return .pong
         case .close: return .close(code: try Self.closeCode(payload))
@@ -185,7 +185,8 @@ extension WebSocketDecoder {
         return bytes
     }
 
-    private mutating func data(
+    /// Joins a fragment to its message, which comes out with its last one.
+    private mutating func join(
         _ opcode: WebSocketOpcode, _ payload: [UInt8], isFinal: Bool
     ) throws(WebSocketFault) -> WebSocketEvent {
         guard isFinal else {

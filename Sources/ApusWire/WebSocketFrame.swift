@@ -37,6 +37,7 @@ package enum WebSocketFault: Error, Equatable, Sendable {
     /// A message longer than the bound; reported as soon as a header announces it.
     case tooLong
 
+    /// The rules of RFC 6455 §5 that a peer can break.
     package enum Rule: Sendable, CaseIterable {
         case reservedBits, reservedOpcode, maskMissing, maskForbidden, lengthNotMinimal, lengthTooGreat
         case controlFragmented, controlTooLong, continuationWithoutStart, closePayload

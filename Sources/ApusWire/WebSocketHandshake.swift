@@ -1,4 +1,5 @@
 package import ApusContract
+private import Crypto
 
 /// The server's side of the WebSocket opening handshake (RFC 6455 §4.2): what was asked for, and what is answered.
 package struct WebSocketHandshake: Sendable, Equatable {
@@ -40,7 +41,7 @@ package struct WebSocketHandshake: Sendable, Equatable {
 
     /// The proof that the server has read a client's key.
     package static func accept(for key: String) -> String {
-        Base64.encode(SHA1.digest(of: (key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))
+        Base64.encode(Array(Insecure.SHA1.hash(data: Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8))))
     }
 
     /// The members of a comma-separated list that may be spread over several fields.

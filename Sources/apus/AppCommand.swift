@@ -34,11 +34,13 @@ struct AppCommand: AsyncParsableCommand {
             var app = App(
                 key: key, name: self.name, secret: SecretHash(hashing: secret), createdAt: Clocks.system.now())
             app.limits = try Self.limits(self.limit)
-            try await self.place.withStore { store in
+            try await self.place.withStore(makesIt: true) { store in
                 do {
                     _ = try await store.createApp(app)
                 } catch StoreError.conflict {
-                    throw Failure("the key \(key.text) belongs to an app of this store already; 'apus app show \(key.text)' shows it")
+                    throw Failure(
+                        "the key \(key.text) belongs to an app of this store already; "
+                            + "'apus app show \(key.text)' shows it")
                 }
             }
             if self.place.json {
@@ -62,7 +64,8 @@ struct AppCommand: AsyncParsableCommand {
                 do {
                     let (name, value) = try Limits.parse(assignment)
                     guard name.isPerApp else {
-                        throw ValidationError("--limit: \(name.rawValue) holds for the whole server, set it with 'apus serve --limit'")
+                        throw ValidationError(
+                            "--limit: \(name.rawValue) holds for the whole server, set it with 'apus serve --limit'")
                     }
                     limits[name] = value
                 } catch let error as LimitError { throw ValidationError("--limit: \(error.sentence)") }
@@ -78,8 +81,9 @@ struct AppCommand: AsyncParsableCommand {
 
         func run() async throws {
             let apps = try await self.place.withStore { try await $0.apps() }
-            if self.place.json {
-                return Terminal.print("[" + apps.map { $0.json }.joined(separator: ",") + "]")
+            guard !self.place.json else {
+                Terminal.print("[" + apps.map { $0.json }.joined(separator: ",") + "]")
+                return
             }
             for app in apps { Terminal.print("\(app.key.text)  \(app.isBlocked ? "blocked" : "open   ")  \(app.name)") }
             if apps.isEmpty { Terminal.warn("no apps yet; 'apus app create NAME' makes one") }
@@ -100,56 +104,72 @@ struct AppCommand: AsyncParsableCommand {
     }
 
     struct Update: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Changes limits, blacklist, allow-list or VIP of an app.")
+        static let configuration = CommandConfiguration(
+            abstract: "Changes limits, blacklist, allow-list or VIP of an app.")
 
         @OptionGroup var place: StorePlace
         @Argument(help: "The app's key.")
         var key: String
-        @Option(parsing: .singleValue, help: ArgumentHelp("A limit of this app. Repeatable; 0 means unlimited.", valueName: "NAME=VALUE"))
+        @Option(
+            parsing: .singleValue,
+            help: ArgumentHelp("A limit of this app. Repeatable; 0 means unlimited.", valueName: "NAME=VALUE"))
         var limit: [String] = []
         @Flag(name: .customLong("block"), help: "Put the app on the blacklist: every call is 403 / 2003.")
         var block = false
         @Flag(name: .customLong("unblock"), help: "Take the app off the blacklist.")
         var unblock = false
-        @Option(name: .customLong("allow-ip"), parsing: .singleValue, help: ArgumentHelp("Replace the allow-list of source addresses. Repeatable; 'any' empties it.", valueName: "CIDR"))
+        @Option(
+            name: .customLong("allow-ip"), parsing: .singleValue,
+            help: ArgumentHelp(
+                "Replace the allow-list of source addresses. Repeatable; 'any' empties it.", valueName: "CIDR"))
         var allowIP: [String] = []
         @Option(help: ArgumentHelp("Open or close the VIP-only endpoints.", valueName: "on|off"))
         var vip: String?
 
         func run() async throws {
-            guard !(self.block && self.unblock) else { throw ValidationError("--block and --unblock exclude each other") }
+            guard !(self.block && self.unblock) else {
+                throw ValidationError("--block and --unblock exclude each other")
+            }
+            let change = try self.change()
             let updated = try await self.place.withStore { store in
-                var app = try await AppCommand.find(self.key, in: store)
-                try self.apply(to: &app)
-                guard try await store.updateApp(app) else { throw Failure("the app \(self.key) was deleted meanwhile") }
-                return app
+                let app = try await AppCommand.find(self.key, in: store)
+                // Checked before, and set over what the app has then: two operators at once both count.
+                guard let updated = try await store.updateApp(app.id, change) else { throw AppCommand.gone(self.key) }
+                return updated
             }
             Terminal.print(self.place.json ? updated.json : updated.lines)
         }
 
-        private func apply(to app: inout App) throws {
-            app.limits = try Create.limits(self.limit, over: app.limits)
-            if self.block { app.isBlocked = true }
-            if self.unblock { app.isBlocked = false }
-            if !self.allowIP.isEmpty {
-                app.allowedSources = try self.allowIP.filter { $0 != "any" }.map { text in
-                    guard let block = AddressBlock(text) else {
-                        throw ValidationError("--allow-ip: '\(text)' is no address or CIDR block, as in 10.0.0.0/8")
-                    }
-                    return block
+        /// What is to be done to the app.
+        private func change() throws -> @Sendable (inout App) -> Void {
+            let limits = try Create.limits(self.limit)
+            let isBlocked: Bool? = self.block ? true : self.unblock ? false : nil
+            let sources = try self.allowIP.filter { $0 != "any" }.map { text in
+                guard let block = AddressBlock(text) else {
+                    throw ValidationError("--allow-ip: '\(text)' is no address or CIDR block, as in 10.0.0.0/8")
                 }
+                return block
             }
+            let isVIP: Bool?
             switch self.vip {
-            case nil: break
-            case "on": app.isVIP = true
-            case "off": app.isVIP = false
+            case nil: isVIP = nil
+            case "on": isVIP = true
+            case "off": isVIP = false
             case let other?: throw ValidationError("--vip takes on or off, not '\(other)'")
+            }
+            let setsSources = !self.allowIP.isEmpty
+            return { app in
+                app.limits = app.limits.overlaid(by: limits)
+                if let isBlocked { app.isBlocked = isBlocked }
+                if setsSources { app.allowedSources = sources }
+                if let isVIP { app.isVIP = isVIP }
             }
         }
     }
 
     struct RotateSecret: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Gives an app a new master secret; the old one ends at once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Gives an app a new master secret; the old one ends at once.")
 
         @OptionGroup var place: StorePlace
         @Argument(help: "The app's key.")
@@ -160,10 +180,12 @@ struct AppCommand: AsyncParsableCommand {
         func run() async throws {
             let secret = self.masterSecret ?? RandomText.hex(digits: AppKey.length)
             guard AppKey.isLegal(secret) else { throw ValidationError("--master-secret takes 24 letters or digits") }
+            let hash = SecretHash(hashing: secret)
             try await self.place.withStore { store in
-                var app = try await AppCommand.find(self.key, in: store)
-                app.secret = SecretHash(hashing: secret)
-                guard try await store.updateApp(app) else { throw Failure("the app \(self.key) was deleted meanwhile") }
+                let app = try await AppCommand.find(self.key, in: store)
+                guard try await store.updateApp(app.id, { $0.secret = hash }) != nil else {
+                    throw AppCommand.gone(self.key)
+                }
             }
             Terminal.print(
                 self.place.json
@@ -172,7 +194,8 @@ struct AppCommand: AsyncParsableCommand {
     }
 
     struct Delete: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Deletes an app with its devices, pushes and reports.")
+        static let configuration = CommandConfiguration(
+            abstract: "Deletes an app with its devices, pushes and reports.")
 
         @OptionGroup var place: StorePlace
         @Argument(help: "The app's key.")
@@ -181,11 +204,15 @@ struct AppCommand: AsyncParsableCommand {
         func run() async throws {
             try await self.place.withStore { store in
                 let app = try await AppCommand.find(self.key, in: store)
-                guard try await store.deleteApp(app.id) else { throw Failure("the app \(self.key) was deleted already") }
+                guard try await store.deleteApp(app.id) else {
+                    throw Failure("the app \(self.key) was deleted already")
+                }
             }
             Terminal.print(self.place.json ? #"{"app_key":"\#(self.key)","deleted":true}"# : "deleted \(self.key)")
         }
     }
+
+    fileprivate static func gone(_ key: String) -> Failure { Failure("the app \(key) was deleted meanwhile") }
 
     /// - Throws: a ``Failure`` when the store has no app with this key.
     static func find(_ key: String, in store: SQLiteStore) async throws -> App {
@@ -208,7 +235,11 @@ struct StorePlace: ParsableArguments {
     var json = false
 
     /// Opens the store, runs the body, closes the store.
-    func withStore<Result: Sendable>(_ body: (SQLiteStore) async throws -> Result) async throws -> Result {
+    ///
+    /// - Parameter makesIt: whether a store is made where there is none; else that is a ``Failure``.
+    func withStore<Result: Sendable>(
+        makesIt: Bool = false, _ body: (SQLiteStore) async throws -> Result
+    ) async throws -> Result {
         let environment = Files.environment
         var given: [SettingName: [String]] = [:]
         given[.data] = self.data.map { [$0] }
@@ -216,6 +247,9 @@ struct StorePlace: ParsableArguments {
         let settings = try Settings(
             try ResolvedSettings(
                 commandLine: given, environment: environment, filePath: self.config ?? environment["APUS_CONFIG"]))
+        guard makesIt || SQLiteStore.exists(folder: settings.data) else {
+            throw Failure("there is no store in \(settings.data): name the server's folder with --data")
+        }
         let opened: SQLiteStore
         do {
             opened = try await SQLiteStore.open(folder: settings.data)
@@ -238,7 +272,8 @@ extension App {
         var text = Array(#"{"app_key":""#.utf8)
         text.append(contentsOf: "\(self.key.text)\",\"name\":".utf8)
         text.appendJSON(string: self.name)
-        text.append(contentsOf: ",\"created_at\":\"\(TimeUTC8(epochMilliseconds: self.createdAt.milliseconds).text)\"".utf8)
+        let createdAt = TimeUTC8(epochMilliseconds: self.createdAt.milliseconds).text
+        text.append(contentsOf: ",\"created_at\":\"\(createdAt)\"".utf8)
         text.append(contentsOf: ",\"blocked\":\(self.isBlocked),\"vip\":\(self.isVIP),\"allow_ips\":".utf8)
         text.appendJSON(strings: self.allowedSources.map(\.text))
         let limits = self.limits.given.sorted { $0.key.rawValue < $1.key.rawValue }

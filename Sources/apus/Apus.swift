@@ -10,7 +10,7 @@ struct Apus: AsyncParsableCommand {
         abstract: "A self-hosted push platform that speaks the JPush REST API v3.",
         discussion: """
             'apus serve' alone starts a server with an embedded store in ./apus-data.
-            'apus app create NAME' makes an app and prints its key and secret; a running server honours it within a second.
+            'apus app create NAME' makes an app and prints its key and secret, also while a server runs.
             """,
         version: "0.1.0",
         subcommands: [

@@ -27,11 +27,14 @@ struct Config: AsyncParsableCommand {
                 text.appendJSON(string: source?.rawValue ?? "")
                 text.append(UInt8(ascii: "}"))
             }
-            Terminal.print(String(decoding: text + "}".utf8, as: UTF8.self))
+            let limits = LimitName.allCases.map { "\"\($0.rawValue)\":\(settings.limits[$0])" }
+            text.append(contentsOf: ",\"limits\":{\(limits.joined(separator: ","))}}".utf8)
+            Terminal.print(String(decoding: text, as: UTF8.self))
             return
         }
         for (name, value, source) in rows {
-            Terminal.print("\(name.rawValue.padded(16)) \((value.isEmpty ? "-" : value).padded(40)) \(source?.rawValue ?? "")")
+            let shown = (value.isEmpty ? "-" : value).padded(40)
+            Terminal.print("\(name.rawValue.padded(16)) \(shown) \(source?.rawValue ?? "")")
         }
         Terminal.print("\nlimits in force (0 means unlimited):")
         for name in LimitName.allCases {

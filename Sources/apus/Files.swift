@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// The little that the command line reads from files and the environment.
 enum Files {
@@ -11,11 +12,23 @@ enum Files {
 
 /// What goes to the terminal. Results on standard output, everything else on standard error.
 enum Terminal {
-    static func print(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
-    }
+    /// - Returns: false when nobody reads any more.
+    @discardableResult
+    static func print(_ line: String) -> Bool { self.write(line, to: STDOUT_FILENO) }
 
-    static func warn(_ line: String) {
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+    static func warn(_ line: String) { self.write(line, to: STDERR_FILENO) }
+
+    @discardableResult
+    private static func write(_ line: String, to descriptor: Int32) -> Bool {
+        var rest = Array((line + "\n").utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 {
+                guard errno == EINTR else { return false }
+                continue
+            }
+            rest = rest.dropFirst(written)
+        }
+        return true
     }
 }

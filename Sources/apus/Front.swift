@@ -4,7 +4,7 @@ import NIOHTTP1
 import Synchronization
 
 /// What answers on a listener from its first moment: refusals that say where the node stands, until it serves and again
-/// when it drains; in between, the responder behind it.
+/// when it drains; in between `/healthz`, and for all else the responder behind it.
 final class Front: HTTPResponder {
     private let phase: NodePhase
     private let family: @Sendable (RequestTarget) -> Family
@@ -20,7 +20,9 @@ final class Front: HTTPResponder {
     /// Lets requests through to the responder, as soon as the node serves.
     func open(_ responder: any HTTPResponder) { self.responder.withLock { $0 = responder } }
 
-    func family(of target: RequestTarget) -> Family { self.family(target) }
+    func family(of target: RequestTarget) -> Family {
+        target.segments.first == "healthz" ? .node : self.family(target)
+    }
 
     func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int {
         self.responder.withLock { $0 }?.bodyLimit(for: target, method) ?? self.bodyMaxBytes
@@ -28,6 +30,11 @@ final class Front: HTTPResponder {
 
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         if let refusal = self.phase.refusal { throw refusal }
+        if request.target.segments == ["healthz"] {
+            guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
+            guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
+            return .json(#"{"status":"ok"}"#)
+        }
         guard let responder = self.responder.withLock({ $0 }) else { throw Refusal(.starting) }
         return try await responder.respond(to: request)
     }

@@ -48,13 +48,16 @@ struct Listen: AsyncParsableCommand {
         while self.count.map({ acked < $0 }) ?? true {
             let frame = try await device.next()
             switch frame["op"]?.string {
-            case "registered": Terminal.warn("registered as \(frame["registration_id"]?.string ?? "?"), waiting for pushes")
+            case "registered":
+                Terminal.warn("registered as \(frame["registration_id"]?.string ?? "?"), waiting for pushes")
             case "error":
                 throw Failure("the server refused: \(frame["error"]?["message"]?.string ?? "no reason given")")
             case "push":
                 received += 1
                 guard received <= self.count ?? .max else { continue }
-                Terminal.print(self.json ? String(decoding: frame.compact(), as: UTF8.self) : Self.line(frame))
+                // Nobody reads any more, as behind `| head -1`: what was not shown is not acked.
+                let line = self.json ? String(decoding: frame.compact(), as: UTF8.self) : Self.line(frame)
+                guard Terminal.print(line) else { return }
                 try await self.ack(frame, &device)
             case "acked": acked += 1
             case "withdraw": Terminal.warn("withdrawn: \(frame["msg_id"]?.string ?? "?")")

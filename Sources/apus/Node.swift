@@ -13,21 +13,24 @@ import Synchronization
 /// Start order: listeners (answering 503), store, core, edge sessions, upkeep. Stop order is the reverse.
 final class Node: Sendable {
     private let phase: NodePhase
+    /// Held as long as the node lives.
+    private let lock: FolderLock
     private let store: SQLiteStore
     private let core: Core
     private let edge: EdgeServer
     private let apiListener: HTTPListener?
     private let edgeListener: HTTPListener?
     private let upkeep: Upkeep
-    private let upkeepTask: Task<Void, Never>?
+    private let upkeepTask: Task<Void, Never>
     private let settings: Settings
     private let logger: Logger
 
     private init(
-        phase: NodePhase, store: SQLiteStore, core: Core, edge: EdgeServer, apiListener: HTTPListener?,
-        edgeListener: HTTPListener?, settings: Settings, clocks: Clocks, logger: Logger
+        phase: NodePhase, lock: FolderLock, store: SQLiteStore, core: Core, edge: EdgeServer,
+        apiListener: HTTPListener?, edgeListener: HTTPListener?, settings: Settings, clocks: Clocks, logger: Logger
     ) {
         self.phase = phase
+        self.lock = lock
         self.store = store
         self.core = core
         self.edge = edge
@@ -35,9 +38,10 @@ final class Node: Sendable {
         self.edgeListener = edgeListener
         self.settings = settings
         self.logger = logger
-        let upkeep = Upkeep(core: core, store: store, clocks: clocks, logger: logger)
+        let upkeep = Upkeep(
+            core: core, store: store, clocks: clocks, sweeps: settings.roles.contains(.relay), logger: logger)
         self.upkeep = upkeep
-        self.upkeepTask = settings.roles.contains(.relay) ? Task { await upkeep.run() } : nil
+        self.upkeepTask = Task { await upkeep.run() }
     }
 
     /// Starts a node and returns when it serves.
@@ -62,11 +66,12 @@ final class Node: Sendable {
             }
             phase.move(to: .upgrading)
             let store = try await SQLiteStore.open(folder: settings.data)
+            let lock = try FolderLock(settings.data)
             phase.move(to: .starting)
             let core = try await Core(store: store, limits: settings.limits, clocks: clocks, logger: logger)
             let edge = EdgeServer(
                 services: EdgeServices(core: core, clocks: clocks), settings: Self.edgeSettings(settings),
-                group: MultiThreadedEventLoopGroup.singleton, unready: { phase.refusal })
+                group: MultiThreadedEventLoopGroup.singleton)
             var callers = APIResponder.Settings()
             callers.isHTTPSOnly = settings.isHTTPSOnly
             callers.trustedProxies = settings.trustedProxies
@@ -74,7 +79,7 @@ final class Node: Sendable {
             apiFront.open(APIResponder(core: core, settings: callers))
             edgeFront.open(edge)
             let node = Node(
-                phase: phase, store: store, core: core, edge: edge, apiListener: api, edgeListener: devices,
+                phase: phase, lock: lock, store: store, core: core, edge: edge, apiListener: api, edgeListener: devices,
                 settings: settings, clocks: clocks, logger: logger)
             phase.move(to: .serving)
             logger.notice("serving", metadata: ["api": "\(node.apiURL ?? "-")", "edge": "\(node.edgeURL ?? "-")"])
@@ -105,7 +110,8 @@ final class Node: Sendable {
         let deadline = NIODeadline.now() + limit
         self.phase.move(to: .draining)
         self.logger.notice("draining")
-        self.upkeepTask?.cancel()
+        self.upkeepTask.cancel()
+        await self.upkeepTask.value
         await self.edge.drain(within: Self.left(until: deadline))
         await self.core.committer.drained()
         // Whoever looks (a load balancer, a client about to send) is told 503 rather than met with a closed door.

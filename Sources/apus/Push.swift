@@ -6,7 +6,9 @@ import ArgumentParser
 struct Push: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Sends a push.",
-        discussion: "Without --tag, --alias and --rid it goes to every device of the app. Several kinds narrow each other.")
+        discussion: """
+            Without --tag, --alias and --rid it goes to every device of the app. Several kinds narrow each other.
+            """)
 
     @Option(help: ArgumentHelp("Where the server's API listens.", valueName: "URL"))
     var api = "http://127.0.0.1:8080"
@@ -14,11 +16,15 @@ struct Push: AsyncParsableCommand {
     var appKey: String
     @Option(help: ArgumentHelp("The app's master secret.", valueName: "S"))
     var masterSecret: String
-    @Option(parsing: .singleValue, help: ArgumentHelp("Devices with this tag. Repeatable: any of them.", valueName: "T"))
+    @Option(
+        parsing: .singleValue, help: ArgumentHelp("Devices with this tag. Repeatable: any of them.", valueName: "T"))
     var tag: [String] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("Devices with this alias. Repeatable: any of them.", valueName: "A"))
+    @Option(
+        parsing: .singleValue, help: ArgumentHelp("Devices with this alias. Repeatable: any of them.", valueName: "A"))
     var alias: [String] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("The device with this registration id. Repeatable: any of them.", valueName: "R"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("The device with this registration id. Repeatable: any of them.", valueName: "R"))
     var rid: [String] = []
     @Option(help: ArgumentHelp("The notification's text.", valueName: "TEXT"))
     var alert: String?
@@ -44,7 +50,8 @@ struct Push: AsyncParsableCommand {
         let value = try? JSONValue(parsing: answer.body)
         guard answer.status == 200 else {
             let error = value?["error"]
-            throw Failure("refused with \(answer.status) / \(error?["code"]?.integer ?? 0): \(error?["message"]?.string ?? "no reason given")")
+            let reason = error?["message"]?.string ?? "no reason given"
+            throw Failure("refused with \(answer.status) / \(error?["code"]?.integer ?? 0): \(reason)")
         }
         Terminal.print(
             self.json ? String(decoding: answer.body, as: UTF8.self) : "accepted as \(value?["msg_id"]?.string ?? "?")")

@@ -37,7 +37,9 @@ struct ResolvedSettings: Sendable {
     }
 
     /// Variables that something else of ours reads.
-    private static let otherVariables: Set<String> = ["APUS_CONFIG", "APUS_DEMO_ONCE", "APUS_BINARY", "APUS_REQUIRE_SERVICES"]
+    private static let otherVariables: Set<String> = [
+        "APUS_CONFIG", "APUS_DEMO_ONCE", "APUS_BINARY", "APUS_REQUIRE_SERVICES", "APUS_WRITE_DOCS",
+    ]
 
     /// The value of a setting that has exactly one.
     func one(_ name: SettingName) throws -> String {
@@ -89,7 +91,9 @@ enum SettingsFile {
     /// - Throws: a ``ValidationError`` naming file and line.
     static func read(path: String) throws -> [SettingName: [String]] {
         let text: String
-        do { text = try Files.text(path) } catch { throw ValidationError("cannot read the settings file \(path): \(error)") }
+        do { text = try Files.text(path) } catch {
+            throw ValidationError("cannot read the settings file \(path): \(error)")
+        }
         return try self.parse(text, path: path)
     }
 

@@ -27,16 +27,31 @@ struct Serve: AsyncParsableCommand {
             logger.warning("an environment variable looks like a setting and is none", metadata: ["name": "\(name)"])
         }
         // Caught before anything starts, so that a stop during the start is a stop too.
-        var signals = await UnixSignalsSequence(trapping: .sigterm, .sigint).makeAsyncIterator()
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let (stops, stopped) = AsyncStream.makeStream(of: Void.self)
+        let watch = Task { [logger] in
+            var count = 0
+            for await _ in signals {
+                count += 1
+                guard count > 1 else {
+                    stopped.yield()
+                    continue
+                }
+                logger.warning("a second signal: ending at once")
+                Exit.now(status: 1)
+            }
+        }
+        defer { watch.cancel() }
         let node = try await Node.start(settings, logger: logger)
         if self.json { Terminal.print(node.readyLine) }
-        _ = await signals.next()
-        let second = Task {
-            guard await signals.next() != nil, !Task.isCancelled else { return }
-            logger.warning("a second signal: ending at once")
+        var stop = stops.makeAsyncIterator()
+        _ = await stop.next()
+        let limit = Task { [logger] in
+            try await Task.sleep(for: .seconds(settings.drainSeconds))
+            logger.error("the stop took too long: ending without the rest; what was answered with 200 is durable")
             Exit.now(status: 1)
         }
         await node.stop(within: .seconds(Int64(settings.drainSeconds)))
-        second.cancel()
+        limit.cancel()
     }
 }

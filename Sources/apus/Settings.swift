@@ -71,7 +71,8 @@ struct Settings: Sendable, Equatable {
 
     /// Checks resolved values.
     ///
-    /// - Throws: a ``ValidationError`` (exit status 64) that names the setting, what was given, and what would be right.
+    /// - Throws: a ``ValidationError`` (exit status 64) that names the setting, what was given, and what would be
+    ///   right.
     init(_ values: ResolvedSettings) throws {
         self.data = try values.one(.data)
         self.api = try values.endpoint(.api)
@@ -84,10 +85,12 @@ struct Settings: Sendable, Equatable {
         }
         guard !self.roles.isEmpty else { throw values.bad(.roles, "at least one of api, edge, relay is needed") }
         guard try values.one(.store) == "sqlite" else {
-            throw values.bad(.store, "'\(ResolvedSettings.hidingPassword(try values.one(.store)))' is not available in this version, use sqlite")
+            let given = ResolvedSettings.hidingPassword(try values.one(.store))
+            throw values.bad(.store, "'\(given)' is not available in this version, use sqlite")
         }
         guard try values.one(.bus) == "local" else {
-            throw values.bad(.bus, "'\(ResolvedSettings.hidingPassword(try values.one(.bus)))' is not available in this version, use local")
+            let given = ResolvedSettings.hidingPassword(try values.one(.bus))
+            throw values.bad(.bus, "'\(given)' is not available in this version, use local")
         }
         switch (values[.tlsCertificate].first, values[.tlsKey].first) {
         case (nil, nil): break

@@ -4,7 +4,9 @@ import ArgumentParser
 struct SettingsOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where the store lives. (default: ./apus-data)", valueName: "DIR"))
     var data: String?
-    @Option(help: ArgumentHelp("Where the REST API listens; port 0 for any. (default: 127.0.0.1:8080)", valueName: "HOST:PORT"))
+    @Option(
+        help: ArgumentHelp(
+            "Where the REST API listens; port 0 for any. (default: 127.0.0.1:8080)", valueName: "HOST:PORT"))
     var api: String?
     @Option(help: ArgumentHelp("Where devices connect. (default: 127.0.0.1:8081)", valueName: "HOST:PORT"))
     var edge: String?
@@ -20,13 +22,18 @@ struct SettingsOptions: ParsableArguments {
     var tlsKey: String?
     @Flag(help: "Refuse API calls that did not come over TLS, with 404 / 1020.")
     var httpsOnly = false
-    @Option(parsing: .singleValue, help: ArgumentHelp("A proxy whose X-Forwarded headers are believed. Repeatable.", valueName: "CIDR"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A proxy whose X-Forwarded headers are believed. Repeatable.", valueName: "CIDR"))
     var trustProxy: [String] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("A server-wide limit. Repeatable; 0 means unlimited.", valueName: "NAME=VALUE"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A server-wide limit. Repeatable; 0 means unlimited.", valueName: "NAME=VALUE"))
     var limit: [String] = []
     @Option(help: ArgumentHelp("How long a stop may take. (default: 20)", valueName: "N"))
     var drainSeconds: String?
-    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical. (default: info)", valueName: "L"))
+    @Option(
+        help: ArgumentHelp("trace, debug, info, notice, warning, error or critical. (default: info)", valueName: "L"))
     var logLevel: String?
     @Option(help: ArgumentHelp("A file of settings, one 'name = value' a line.", valueName: "FILE"))
     var config: String?

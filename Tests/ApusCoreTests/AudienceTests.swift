@@ -20,15 +20,16 @@ import Testing
     }
 
     /// d1{a,c} d2{a,b,c} d3{b} d4{}, as in the vendor's text.
-    @Test(arguments: [
-        (#"{"tag": ["a", "b"]}"#, [0, 1, 2]),
-        (#"{"tag": ["a", "b"], "tag_and": ["a", "c"]}"#, [0, 1]),
-        (#"{"tag": ["a", "b"], "tag_and": ["a", "c"], "tag_not": ["b"]}"#, [0]),
-        (#"{"tag_not": ["a"]}"#, [2, 3]),
-        (#"{"tag_and": ["a", "nobody"]}"#, []),
-        (#"{"tag_not": ["nobody"]}"#, [0, 1, 2, 3]),
-        (#""all""#, [0, 1, 2, 3]),
-    ] as [(String, [Ordinal])])
+    @Test(
+        arguments: [
+            (#"{"tag": ["a", "b"]}"#, [0, 1, 2]),
+            (#"{"tag": ["a", "b"], "tag_and": ["a", "c"]}"#, [0, 1]),
+            (#"{"tag": ["a", "b"], "tag_and": ["a", "c"], "tag_not": ["b"]}"#, [0]),
+            (#"{"tag_not": ["a"]}"#, [2, 3]),
+            (#"{"tag_and": ["a", "nobody"]}"#, []),
+            (#"{"tag_not": ["nobody"]}"#, [0, 1, 2, 3]),
+            (#""all""#, [0, 1, 2, 3]),
+        ] as [(String, [Ordinal])])
     func `follows the worked example`(_ audience: String, _ expected: [Ordinal]) async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
@@ -55,7 +56,8 @@ import Testing
         try await node.keep([.seen(Ordinals([0]), of: app.id, at: node.clock.now)])
         #expect(everybody() == [0, 1])
         let again = try await node.restarted()
-        #expect(again.core.index[app.id].resolve(.all, on: .all, testOnly: false, at: node.clock.now).members == [0, 1])
+        #expect(
+            again.core.index[app.id].resolve(.all, on: .all, testOnly: false, at: node.clock.now).members == [0, 1])
     }
 
     @Test func `finds silent devices again when the clock turns out to have been ahead`() async throws {
@@ -88,7 +90,9 @@ import Testing
         let node = try await TestCore.open()
         let (one, other) = (try await node.createApp("a"), try await node.createApp("b"))
         let (tag, alias) = (try Names.tag("t"), try Names.alias("x"))
-        let foreign = try await node.register(3, of: other) { $1.tags = [tag]; $1.alias = alias }
+        let foreign = try await node.register(3, of: other) {
+            $1.tags = [tag]; $1.alias = alias
+        }
         try await node.register(1, of: one)
         var kinds: [Audience.Kinds] = Array(repeating: .init(), count: 3)
         kinds[0].tag = [tag]

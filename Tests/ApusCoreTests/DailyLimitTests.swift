@@ -85,7 +85,7 @@ import Testing
     }
 
     static func change(_ app: App, in node: TestCore) async throws {
-        #expect(try await node.store.updateApp(app))
+        #expect(try await node.store.updateApp(app.id) { $0 = app } == app)
         try await node.core.reloadApps()
     }
 }

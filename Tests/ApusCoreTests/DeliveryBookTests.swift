@@ -66,10 +66,9 @@ import Testing
         let device = try await node.register(1, of: app)[0]
         let first = try await node.push(Sample.to(device), of: app)
         // Another one's commit has reached the store and not yet the book: its nudge is still to come.
-        let book = DeliveryBook(store: node.store, bus: LocalBus(), clocks: node.clock.clocks, last: first)
+        let book = node.book(last: first)
         _ = try await node.push(Sample.to(device), of: app)
-        let page = try await book.undelivered(
-            for: device.keyed, platform: .android, after: MessageID(0), limit: 10)
+        let page = try await book.undelivered(for: device.keyed, after: MessageID(0), limit: 10)
         #expect(page.map(\.deliverable.id) == [first])
     }
 
@@ -86,9 +85,9 @@ import Testing
                 id: MessageID(id.number + number), app: app.id, acceptedAt: node.clock.now, timeToLiveSeconds: 60,
                 spreadMinutes: 0, payload: push.kept, target: Ordinals([1]), targeted: PlatformCounts(),
                 online: PlatformCounts(), isBroadcast: false, overrides: nil)
-            node.core.book.committed(Deliverable(message: message, request: push))
+            node.core.book.committed(message, push)
         }
-        try await node.keep([.withdraw(id)])
+        try await node.keep([.withdraw(id, of: app.id)])
         #expect(try await node.inbox(of: devices[0]).isEmpty)
         #expect(doorbell.withdrawals.map(\.message) == [id])
     }

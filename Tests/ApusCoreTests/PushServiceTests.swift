@@ -76,6 +76,16 @@ import Testing
         #expect(try await Self.accepted(by: node, app).count == 1)
     }
 
+    @Test(arguments: [(0, 86_400), (3600, 3600), (200_000, 86_400)])
+    func `gives a day to a push that asks for nothing, or the app's ceiling`(_ ceiling: Int, _ expected: Int)
+        async throws
+    {
+        let (node, app) = try await Self.node(limits: Limits([.timeToLiveMaxSeconds: ceiling]))
+        try await node.register(1, of: app)
+        let id = try await node.push(Sample.broadcast(), of: app)
+        #expect(try await node.store.messages([id]).first?.timeToLiveSeconds == expected)
+    }
+
     @Test(arguments: [
         Sample(options: [#""business_operation_code": "spring""#]), Sample(audience: #"{"segment": ["s"]}"#),
         Sample(audience: #"{"abtest": ["s"]}"#),

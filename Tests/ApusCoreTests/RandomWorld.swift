@@ -42,14 +42,19 @@ struct RandomWorld {
             app: self.app.id, ordinal: ordinal, registrationID: try Names.registrationID("1d-\(ordinal)"), secret: nil,
             platform: platform, registeredAt: registeredAt)
         device.tags = try self.random.some(of: Self.tags, most: 6).map(Names.tag)
-        if self.random.chance(oneIn: 2) { device.alias = try Self.aliases.randomElement(using: &self.random).map(Names.alias) }
-        if self.random.chance(oneIn: 3) { device.seenAt = self.node.clock.now.adding(seconds: -self.randomAgeSeconds()) }
+        if self.random.chance(oneIn: 2) {
+            device.alias = try Self.aliases.randomElement(using: &self.random).map(Names.alias)
+        }
+        if self.random.chance(oneIn: 3) {
+            device.seenAt = self.node.clock.now.adding(seconds: -self.randomAgeSeconds())
+        }
         device.isTest = self.random.chance(oneIn: 4)
         return device
     }
 
     private mutating func randomAgeSeconds() -> Int {
-        let days = self.random.chance(oneIn: 2)
+        let days =
+            self.random.chance(oneIn: 2)
             ? Int.random(in: 250...260, using: &self.random) : Int.random(in: 0...400, using: &self.random)
         return days * Self.daySeconds + Int.random(in: 0..<Self.daySeconds, using: &self.random)
     }
@@ -75,7 +80,7 @@ extension RandomWorld {
     private mutating func noteSeen() async throws {
         let seen = self.random.some(of: self.oracle.entries.map(\.ordinal), most: 10)
         // Signs of life are written behind: some are older than what is known already.
-        let at = self.node.clock.now.adding(seconds: -Int.random(in: 0...(5 * Self.daySeconds), using: &self.random))
+        let at = self.node.clock.now.adding(seconds: -self.randomAgeSeconds())
         self.oracle.seen(seen, at: at)
         try await self.node.keep([.seen(Ordinals(seen), of: self.app.id, at: at)])
     }

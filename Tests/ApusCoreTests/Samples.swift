@@ -85,7 +85,7 @@ extension TestCore {
         to device: Device, after: MessageID = MessageID(0), limit: Int = 10_000
     ) async throws -> [Delivery] {
         try await self.core.book.undelivered(
-            for: device.keyed, platform: device.platform, after: after, limit: limit)
+            for: device.keyed, after: after, limit: limit)
     }
 
     /// Pushes, and gives back the message's number.
@@ -120,18 +120,31 @@ final class Doorbell: Sendable {
         let message: MessageID
         let recipients: [Ordinal]
         let dueAt: Timestamp
-        let isShare: Bool
     }
 
     private let nudges = Recorder<Nudge>()
+    private let rings: AsyncStream<Void>
 
-    init(on bus: LocalBus) { bus.subscribe { [nudges] in nudges.append($0) } }
+    init(on bus: LocalBus) {
+        let (rings, ring) = AsyncStream.makeStream(of: Void.self)
+        self.rings = rings
+        bus.subscribe { [nudges] nudge in
+            nudges.append(nudge)
+            ring.yield()
+        }
+    }
+
+    /// Returns when there have been so many rings to deliver, or the test's time is up. One task may wait at a time.
+    func deliveries(atLeast count: Int) async {
+        guard self.deliveries.count < count else { return }
+        for await _ in self.rings where self.deliveries.count >= count { return }
+    }
 
     /// Rings to deliver, oldest first.
     var deliveries: [Ring] {
         self.nudges.all.compactMap { nudge in
-            guard case .deliver(let deliverable, let recipients, let dueAt, let isShare) = nudge else { return nil }
-            return Ring(message: deliverable.id, recipients: recipients.members, dueAt: dueAt, isShare: isShare)
+            guard case .deliver(let deliverable, let recipients, let dueAt) = nudge else { return nil }
+            return Ring(message: deliverable.id, recipients: recipients.members, dueAt: dueAt)
         }
     }
 
@@ -139,6 +152,14 @@ final class Doorbell: Sendable {
     var withdrawals: [(message: MessageID, recipients: [Ordinal])] {
         self.nudges.all.compactMap { nudge in
             guard case .withdraw(let id, _, let recipients) = nudge else { return nil }
+            return (id, recipients.members)
+        }
+    }
+
+    /// Messages that another one has replaced, with those who were told, oldest first.
+    var overridings: [(message: MessageID, recipients: [Ordinal])] {
+        self.nudges.all.compactMap { nudge in
+            guard case .overridden(let id, _, let recipients) = nudge else { return nil }
             return (id, recipients.members)
         }
     }

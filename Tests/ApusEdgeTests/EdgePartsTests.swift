@@ -30,31 +30,6 @@ import Testing
     }
 }
 
-@Suite struct `Basic credentials` {
-    private static func header(_ text: String) -> String { "Basic \(Base64.encode(text.utf8))" }
-
-    @Test(arguments: [("1a:secret", "1a", "secret"), ("1a:", "1a", ""), (":x", "", "x"), ("1a:b:c", "1a", "b:c")])
-    func `are split at the first colon`(_ text: String, _ user: String, _ password: String) throws {
-        let credentials = try BasicCredentials(authorization: Self.header(text))
-        #expect(credentials.user == user)
-        #expect(credentials.password == password)
-    }
-
-    @Test func `may name their scheme in any letter case`() throws {
-        #expect(try BasicCredentials(authorization: "BASIC  MWE6cw==").user == "1a")
-    }
-
-    @Test(arguments: [nil, ""])
-    func `are missing without a field`(_ header: String?) {
-        #expect(throws: Refusal(.missingCredentials)) { try BasicCredentials(authorization: header) }
-    }
-
-    @Test(arguments: ["Bearer abc", "Basic", "Basic !!!!", "Basic \(Base64.encode("nocolon".utf8))", "Basic //79Og=="])
-    func `are malformed when they cannot be read`(_ header: String) {
-        #expect(throws: Refusal(.malformedCredentials)) { try BasicCredentials(authorization: header) }
-    }
-}
-
 @Suite struct `An encoded frame` {
     @Test func `is one text message over WebSocket`() {
         let buffer = Transport.webSocket.encode(.pong, ref: .integer(3))

@@ -8,11 +8,8 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct `A plain request to the edge` {
     @Test func `is answered on the paths of the protocol and refused on others`() async throws {
         try await EdgeStage.run { stage async throws in
-            let health = try await stage.request("GET", "/healthz")
-            #expect(health.status == 200)
-            #expect(String(decoding: health.body, as: UTF8.self) == #"{"status":"ok"}"#)
             for (method, path, allow) in [
-                ("POST", "/healthz", "GET"), ("HEAD", "/healthz", "GET"), ("DELETE", "/v1/edge", "GET"),
+                ("HEAD", "/v1/edge", "GET"), ("DELETE", "/v1/edge", "GET"),
                 ("POST", "/v1/edge/events", "GET"), ("GET", "/v1/edge/frames", "POST"),
                 ("PUT", "/v1/edge/registrations", "POST"),
             ] {
@@ -25,8 +22,6 @@ import Testing
                 #expect(answer.status == 404)
                 #expect(try answer.errorCode() == 404)
             }
-            let unacceptable = try await stage.request("GET", "/healthz", headers: ["Accept: text/html"])
-            #expect(unacceptable.status == 404)
         }
     }
 
@@ -43,20 +38,6 @@ import Testing
             #expect(answer.status == 400)
             #expect(try answer.errorCode() == 7002)
             #expect(answer.header("Sec-WebSocket-Version") == "13")
-        }
-    }
-
-    @Test(arguments: [(Refusal.Kind.starting, 503), (.draining, 503), (.backendDown, 502)])
-    func `is refused while the node cannot serve, whatever it asks for`(_ kind: Refusal.Kind, _ status: Int)
-        async throws
-    {
-        try await EdgeStage.run { stage async throws in
-            stage.setUnready(Refusal(kind))
-            for path in ["/healthz", "/v1/edge", "/v1/edge/events", "/nowhere"] {
-                let answer = try await stage.request("GET", path)
-                #expect(answer.status == status)
-                #expect(answer.header("Retry-After") != nil)
-            }
         }
     }
 

@@ -7,7 +7,6 @@ import ApusWire
 import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// An edge on loopback for one test, with everything behind it real.
 final class EdgeStage: Sendable {
@@ -17,13 +16,6 @@ final class EdgeStage: Sendable {
     private let listener: HTTPListener
     private let store: SQLiteStore
     private let folder: TemporaryFolder
-    /// Why the node cannot serve.
-    private let unready: Unready
-
-    private final class Unready: Sendable {
-        let refusal = Mutex<Refusal?>(nil)
-    }
-
     var port: Int { self.listener.address.port ?? 0 }
 
     private init(limits: Limits, settings: EdgeSettings) async throws {
@@ -35,12 +27,9 @@ final class EdgeStage: Sendable {
         self.app = try await self.store.createApp(
             App(key: key, name: "edge", secret: SecretHash(hashing: "secret"), createdAt: clocks.now()))
         self.core = try await Core(store: self.store, limits: limits, clocks: clocks, logger: logger)
-        let unready = Unready()
-        self.unready = unready
         let group = MultiThreadedEventLoopGroup.singleton
         self.edge = EdgeServer(
-            services: EdgeServices(core: self.core, clocks: clocks), settings: settings, group: group,
-            unready: { unready.refusal.withLock { $0 } })
+            services: EdgeServices(core: self.core, clocks: clocks), settings: settings, group: group)
         self.listener = try await HTTPListener.bind(
             host: "127.0.0.1", port: 0, on: group, logger: logger, responder: self.edge)
     }
@@ -74,9 +63,8 @@ extension EdgeStage {
     /// - Returns: its `msg_id`.
     @discardableResult
     func push(_ alert: String = "hello", timeToLive: Int = 3600) async throws -> String {
-        let text = #"""
-            {"platform":"all","audience":"all","notification":{"alert":"\#(alert)"},"options":{"time_to_live":\#(timeToLive)}}
-            """#
+        let options = #"{"time_to_live":\#(timeToLive)}"#
+        let text = #"{"platform":"all","audience":"all","notification":{"alert":"\#(alert)"},"options":\#(options)}"#
         let request = try PushRequest(decoding: Array(text.utf8))
         return try await self.core.pushes.push(request, of: self.app).messageID.text
     }
@@ -96,8 +84,6 @@ extension EdgeStage {
         guard let message = MessageID(decimal: id) else { return 0 }
         return try await self.store.receipts(of: [message])[message]?[.received]?.members.count ?? 0
     }
-
-    func setUnready(_ refusal: Refusal) { self.unready.refusal.withLock { $0 = refusal } }
 
     /// Registers a device that then leaves.
     func registerDevice() async throws -> SimulatedDevice.Identity {

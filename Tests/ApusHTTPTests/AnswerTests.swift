@@ -37,7 +37,8 @@ import Testing
         let answer = HTTPAnswer.refusal(Refusal(.badValue, detail), .push)
         #expect(
             String(buffer: try #require(answer.body))
-                == "{\"error\":{\"code\":1003,\"message\":\"a \\\"b\\\" \\\\ \\n\\r\\t\\u0000\\u0001\\u001f / 中文 ￥ 😀 \u{7F}\"}}"
+                == "{\"error\":{\"code\":1003,\"message\":"
+                + "\"a \\\"b\\\" \\\\ \\n\\r\\t\\u0000\\u0001\\u001f / 中文 ￥ 😀 \u{7F}\"}}"
         )
     }
 

@@ -102,21 +102,20 @@ import Testing
     // for.
 
     @Test func `accepts nothing that the library's parser refuses`() throws {
-        var random = SplitMix(state: 0xF00D)
+        var random = SplitMix(state: 0xA905)
         let corpus = Self.legal + Self.illegal
         var accepted = 0
         var disagreements: [String] = []
-        for round in 0..<1_500_000 {
+        for round in 0..<40_000 {
             let wire = Self.mutated(corpus[round % corpus.count], &random)
             let parsing = Parsing(bytes: wire)
-            guard let ours = try? parsing.all(), !ours.isEmpty else { continue }
+            guard let all = try? parsing.all(), !all.isEmpty else { continue }
+            // Behind a request that ends the connection the library reads nothing, and ours is asked nothing.
+            let ours = all.prefix(through: all.firstIndex { !$0.keepsAlive } ?? all.count - 1)
             accepted += ours.count
             // Unknown methods, raw spaces and raw bytes in a query are accepted on purpose, and offers to upgrade are
             // ignored.
             guard ours.allSatisfy(\.isOrdinary) else { continue }
-            // Behind a request that ends the connection the library reads nothing, and ours is asked nothing.
-            let last = ours.firstIndex { !$0.keepsAlive } ?? ours.endIndex
-            let ours = ours.prefix(through: min(last, ours.count - 1))
             let theirs = Oracle.requests(in: wire).map(\.summary)
             if !theirs.starts(with: ours.map(\.summary)) { disagreements.append(String(decoding: wire, as: UTF8.self)) }
         }
@@ -143,12 +142,15 @@ import Testing
     static let legal = [
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /v3/push/cid?count=3&type=push HTTP/1.1\r\nhost: a\r\nACCEPT: */*\r\nX-Empty:\r\nX-Blank: \t b \t\r\n\r\n",
-        "POST /v3/push HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nContent-Type: application/json\r\n\r\n{\"a\":[1,2]}",
-        "POST /v3/push HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nA;e=1\r\n0123456789\r\n0\r\n\r\n",
+        "POST /v3/push HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n"
+            + "Content-Type: application/json\r\n\r\n{\"a\":[1,2]}",
+        "POST /v3/push HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "2\r\n{}\r\nA;e=1\r\n0123456789\r\n0\r\n\r\n",
         "PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-T: b\r\nX-U: c\r\n\r\n",
         "DELETE /v3/push/12 HTTP/1.0\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-        "GET /a HTTP/1.1\r\nHost: a\r\n\r\nPOST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}GET /c HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+            + "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}GET /c HTTP/1.1\r\nHost: a\r\n\r\n",
         "OPTIONS /v3/push HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
     ]
 

@@ -23,7 +23,8 @@ import Testing
         let (connection, _) = try await self.open()
         #expect(
             try await connection.written()
-                == "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\nCache-Control: no-cache\r\n\r\n"
+                == "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                + "Connection: close\r\nCache-Control: no-cache\r\n\r\n"
         )
     }
 

@@ -18,7 +18,9 @@ import Testing
     /// Sparse, dense and clustered numbers, so that every kind of container is met.
     func numbers(_ generator: inout SplitMix64) -> Set<UInt32> {
         var numbers: Set<UInt32> = []
-        for _ in 0..<Int.random(in: 0...200, using: &generator) { numbers.insert(.random(in: .min ... .max, using: &generator)) }
+        for _ in 0..<Int.random(in: 0...200, using: &generator) {
+            numbers.insert(.random(in: .min ... .max, using: &generator))
+        }
         for _ in 0..<Int.random(in: 0...3, using: &generator) {
             let start = UInt32.random(in: 0...200_000, using: &generator)
             for number in start..<(start + .random(in: 1...9_000, using: &generator)) { numbers.insert(number) }

@@ -65,7 +65,9 @@ import Testing
     @Test func `loses a withdrawn message, also when that is repeated`() async throws {
         let fixture = try await Fixture()
         try await fixture.keep(.message(fixture.message(1), cid: nil), .message(fixture.message(2), cid: nil))
-        try await fixture.keep(.withdraw(MessageID(1)), .withdraw(MessageID(1)), .withdraw(MessageID(77)))
+        try await fixture.keep(
+            .withdraw(MessageID(1), of: fixture.app), .withdraw(MessageID(1), of: fixture.app),
+            .withdraw(MessageID(77), of: fixture.app))
         #expect(try await fixture.inbox(1) == [2])
         #expect(try await fixture.stored(1)?.state == .withdrawn)
         #expect(try await fixture.count("inbox") == 3)
@@ -91,7 +93,8 @@ import Testing
             overrides: MessageID(1))
         try await fixture.keep(.message(foreign, cid: nil))
         #expect(try await fixture.inbox(1) == [1, 2])
-        try await fixture.keep(.withdraw(MessageID(2)), .message(fixture.message(4, overrides: 2), cid: nil))
+        try await fixture.keep(
+            .withdraw(MessageID(2), of: fixture.app), .message(fixture.message(4, overrides: 2), cid: nil))
         #expect(try await fixture.stored(2)?.state == .withdrawn)
     }
 }
@@ -107,7 +110,7 @@ import Testing
         try await fixture.keep(messages[3...].map { .message($0, cid: nil) })
         #expect(
             try await fixture.store.waitingMessages(of: fixture.app, at: Fixture.now)
-                == [messages[3], messages[2], messages[0]])
+                == [messages[3], messages[2], messages[0]].map(\.withoutPayload))
     }
 
     @Test func `end by expiry after the spread, by withdrawal and by override`() async throws {
@@ -123,7 +126,8 @@ import Testing
         #expect(try await waiting(0) == [1, 2, 3])
         #expect(try await waiting(69) == [1])
         #expect(try await waiting(70).isEmpty)
-        try await fixture.keep(.withdraw(MessageID(2)), .message(fixture.message(4, to: [], overrides: 3), cid: nil))
+        try await fixture.keep(
+            .withdraw(MessageID(2), of: fixture.app), .message(fixture.message(4, to: [], overrides: 3), cid: nil))
         #expect(try await waiting(0) == [1])
     }
 }

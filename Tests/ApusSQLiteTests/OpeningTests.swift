@@ -50,6 +50,15 @@ import Testing
         #expect(try await store.apps().isEmpty)
     }
 
+    @Test(arguments: ["", "-journal", "-wal", "-shm"])
+    func `begins anew where a first start left half a store under its other name`(_ ending: String) async throws {
+        try Data("half a store".utf8).write(to: URL(filePath: self.path + ".new" + ending))
+        let store = try await SQLiteStore.open(folder: self.folder.path)
+        #expect(try await store.apps().isEmpty)
+        await store.close()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: self.folder.path) == ["apus.db"])
+    }
+
     @Test(arguments: [Data("not a database".utf8), Data(repeating: 0, count: 4096), Data("SQLite format 3\0".utf8)])
     func `refuses a file that is no database and leaves it alone`(_ bytes: Data) async throws {
         try bytes.write(to: URL(filePath: self.path))

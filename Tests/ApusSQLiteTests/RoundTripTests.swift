@@ -1,5 +1,6 @@
 import ApusCore
 import ApusSQLite
+import ApusTesting
 import Testing
 
 @Suite struct `A store gives back` {
@@ -24,10 +25,26 @@ import Testing
         app.name = "renamed \"quoted\" 世界"
         app.secret = SecretHash(hashing: "another")
         app.limits = Limits([.reportPerMinute: 7])
-        #expect(try await fixture.store.updateApp(app))
-        #expect(try await fixture.store.apps() == [app])
-        app.id = AppID(99)
-        #expect(try await !fixture.store.updateApp(app))
+        let wanted = app
+        let updated = try await fixture.store.updateApp(app.id) { app in
+            app.name = wanted.name
+            app.secret = wanted.secret
+            app.limits = wanted.limits
+        }
+        #expect(updated == wanted)
+        #expect(try await fixture.store.apps() == [wanted])
+        #expect(try await fixture.store.updateApp(AppID(99)) { $0.name = "nobody" } == nil)
+    }
+
+    @Test func `an app that two operators change at once`() async throws {
+        let fixture = try await Fixture()
+        let other = try await SQLiteStore.open(folder: fixture.folder.path)
+        async let blocked = fixture.store.updateApp(fixture.app) { $0.isBlocked = true }
+        async let renamed = other.updateApp(fixture.app) { $0.name = "renamed" }
+        _ = try await (blocked, renamed)
+        let app = try #require(try await fixture.store.apps().first)
+        #expect(app.isBlocked && app.name == "renamed")
+        await other.close()
     }
 
     @Test func `a device with everything set`() async throws {

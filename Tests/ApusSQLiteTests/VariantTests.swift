@@ -11,6 +11,12 @@ import Testing
             createdAt: Fixture.now)
     }
 
+    private static func push(under plan: String) throws -> PushRequest {
+        let options = #""options":{"business_operation_code":"\#(plan)"}"#
+        return try PushRequest(
+            decoding: Array(#"{"platform":"all","audience":"all","notification":{"alert":"x"},\#(options)}"#.utf8))
+    }
+
     @Test func `is kept, listed by name, and deleted once`() async throws {
         let fixture = try await Fixture()
         let (store, app) = (fixture.store, fixture.app)
@@ -48,10 +54,13 @@ import Testing
         let record = CIDRecord(
             cid: try Sample.cid("c"), answer: PushAnswer(messageID: MessageID(1), sendno: 0),
             expiresAt: Fixture.now.adding(seconds: 60))
+        let (push, other) = (try Self.push(under: "p"), try Self.push(under: "gone"))
         let outcomes = await store.commit([
-            .message(fixture.message(1), cid: record, plan: "p"), .message(fixture.message(2), cid: record, plan: "p"),
-            .message(fixture.message(1), cid: nil, plan: "p"), .message(fixture.message(3), cid: nil, plan: "gone"),
-            .message(fixture.message(4, at: Fixture.now.adding(seconds: -9)), cid: nil, plan: "p"),
+            .message(fixture.message(1), request: push, cid: record),
+            .message(fixture.message(2), request: push, cid: record),
+            .message(fixture.message(1), request: push, cid: nil),
+            .message(fixture.message(3), request: other, cid: nil),
+            .message(fixture.message(4, at: Fixture.now.adding(seconds: -9)), request: push, cid: nil),
         ])
         #expect(outcomes == [.done, .failed(.conflict), .failed(.conflict), .done, .done])
         let plan = try #require(try await store.plan("p", of: app))

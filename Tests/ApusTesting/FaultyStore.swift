@@ -96,7 +96,11 @@ package final class FaultyStore: Store {
 extension FaultyStore {
     package func createApp(_ app: App) async throws(StoreError) -> App { try await self.real.createApp(app) }
 
-    package func updateApp(_ app: App) async throws(StoreError) -> Bool { try await self.real.updateApp(app) }
+    package func updateApp(
+        _ id: AppID, _ change: @Sendable (inout App) -> Void
+    ) async throws(StoreError) -> App? {
+        try await self.real.updateApp(id, change)
+    }
 
     package func deleteApp(_ id: AppID) async throws(StoreError) -> Bool { try await self.real.deleteApp(id) }
 

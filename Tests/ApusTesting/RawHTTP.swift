@@ -44,7 +44,9 @@ package enum RawHTTP {
         let end = Array("\r\n\r\n".utf8)
         guard let split = bytes.indices.first(where: { bytes[$0...].starts(with: end) }) else { return nil }
         let lines = String(decoding: bytes[..<split], as: UTF8.self).split(separator: "\r\n")
-        guard let first = lines.first?.split(separator: " "), first.count >= 2, let status = Int(first[1]) else { return nil }
+        guard let first = lines.first?.split(separator: " "), first.count >= 2, let status = Int(first[1]) else {
+            return nil
+        }
         if status == 100 { return self.parse(Array(bytes[(split + 4)...]), hasBody: hasBody) }
         let headers = lines.dropFirst().map { line in
             let colon = line.firstIndex(of: ":") ?? line.endIndex

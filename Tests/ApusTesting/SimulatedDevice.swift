@@ -41,7 +41,8 @@ package struct SimulatedDevice: ~Copyable {
 
     /// Connects over WebSocket, runs the body and lets go, without a close frame.
     ///
-    /// - Parameter receiveBufferBytes: small, so that a device which does not read is soon noticed; nil for the system's.
+    /// - Parameter receiveBufferBytes: small, so that a device which does not read is soon noticed; nil for the
+    ///   system's.
     package static func connect<Result: Sendable>(
         port: Int, receiveBufferBytes: Int? = nil, _ body: (inout SimulatedDevice) async throws -> Result
     ) async throws -> Result {

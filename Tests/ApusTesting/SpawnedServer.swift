@@ -18,7 +18,8 @@ package final class SpawnedServer: Sendable {
     /// The executable beside the running tests, or what `APUS_BINARY` names.
     package static var executable: String {
         ProcessInfo.processInfo.environment["APUS_BINARY"]
-            ?? (Bundle.main.executableURL ?? Bundle.main.bundleURL).deletingLastPathComponent().appending(path: "apus").path
+            ?? (Bundle.main.executableURL ?? Bundle.main.bundleURL).deletingLastPathComponent().appending(path: "apus")
+            .path
     }
 
     /// Starts a server and returns when it says that it serves.

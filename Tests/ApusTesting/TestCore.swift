@@ -26,8 +26,7 @@ package final class TestCore: Sendable {
     ) async throws -> TestCore {
         let folder = try folder ?? TemporaryFolder()
         let store = FaultyStore(over: try await SQLiteStore.open(folder: folder.path))
-        let logger = Logger(label: "apus.test") { _ in SwiftLogNoOpLogHandler() }
-        let core = try await Core(store: store, limits: limits, clocks: clock.clocks, logger: logger)
+        let core = try await Core(store: store, limits: limits, clocks: clock.clocks, logger: Self.logger)
         return TestCore(folder: folder, clock: clock, store: store, core: core, limits: limits)
     }
 
@@ -45,12 +44,22 @@ package final class TestCore: Sendable {
         return try await TestCore.open(in: copy, clock: self.clock, limits: self.limits)
     }
 
+    /// Another book over the same store, whose commits it does not hear of.
+    ///
+    /// - Parameter last: the greatest message number that it knows of.
+    package func book(last: MessageID) -> DeliveryBook {
+        DeliveryBook(store: self.store, bus: LocalBus(), clocks: self.clock.clocks, last: last, logger: Self.logger)
+    }
+
+    private static var logger: Logger { Logger(label: "apus.test") { _ in SwiftLogNoOpLogHandler() } }
+
     /// Creates an app; its secret is ``secret``.
     ///
     /// - Parameter limits: its own, over the server's.
     package func createApp(_ letter: Character = "a", limits: Limits = Limits()) async throws -> App {
         guard let key = AppKey(String(repeating: letter, count: AppKey.length)) else { throw NoSuchKey() }
-        var app = App(key: key, name: "app \(letter)", secret: SecretHash(hashing: Self.secret), createdAt: self.clock.now)
+        var app = App(
+            key: key, name: "app \(letter)", secret: SecretHash(hashing: Self.secret), createdAt: self.clock.now)
         app.limits = limits
         app = try await self.store.createApp(app)
         try await self.core.reloadApps()

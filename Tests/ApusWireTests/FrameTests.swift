@@ -53,6 +53,7 @@ import Testing
         case "mobile", "mobile-number": return plain(.mobile("13012345678"))
         case "mobile-clear": return plain(.mobile(nil))
         case "tokens": return plain(.tokens([.apnsSandbox: "s", .voip: String?.none]))
+        case "tokens-null": return plain(.tokens([.fcm: String?.none, .oppo: "o"]))
         case "active": return plain(.active)
         case "ping": return plain(.ping, ref: .integer(-1))
         default: return nil

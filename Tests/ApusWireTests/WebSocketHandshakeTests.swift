@@ -41,40 +41,4 @@ import Testing
         let handshake = try Self.open(["Upgrade": ["WebSocket "], "Connection": ["\tUPGRADE"]])
         #expect(handshake.accept == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
     }
-
-    @Test(arguments: [
-        ("", "da39a3ee5e6b4b0d3255bfef95601890afd80709"), ("abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "84983e441c3bd26ebaae4aa1f95129e5e54670f1"
-        ),
-        (String(repeating: "a", count: 119), "ee971065aaa017e0632a8ca6c77bb3bf8b1dfc56"),
-    ])
-    func `hashes as FIPS 180 says`(_ text: String, _ digest: String) {
-        let hex = SHA1.digest(of: text.utf8).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-        #expect(hex.joined() == digest)
-    }
-}
-
-@Suite struct `Base 64` {
-    @Test(arguments: [
-        ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
-    ])
-    func `writes and reads the RFC's examples`(_ plain: String, _ coded: String) {
-        #expect(Base64.encode(plain.utf8) == coded)
-        #expect(Base64.decode(coded) == Array(plain.utf8))
-        #expect(Base64.decode(coded.filter { $0 != "=" }) == Array(plain.utf8))
-    }
-
-    @Test(arguments: ["Z", "Zg=", "Zh==", "Zm9=", "Zm 9v", "Zm9v=", "Zg==Zg==", "Zm9-", "Zg===", "===="])
-    func `refuses what it would not have written`(_ text: String) {
-        #expect(Base64.decode(text) == nil)
-    }
-
-    @Test func `reads back any bytes`() {
-        var random = SplitMix64(seed: 64)
-        for length in 0..<200 {
-            let bytes = random.bytes(length)
-            #expect(Base64.decode(Base64.encode(bytes)) == bytes)
-        }
-    }
 }

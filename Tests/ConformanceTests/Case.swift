@@ -16,10 +16,13 @@ struct Case: Sendable {
         }
 
         var devices: [Device] {
-            self.json["devices"]?.array?.map(Device.init) ?? [Device(json: .object([
-                ("name", .string("d1")), ("platform", .string("android")), ("tags", .array([.string("a")])),
-                ("alias", .string("alice")),
-            ]))]
+            self.json["devices"]?.array?.map(Device.init) ?? [
+                Device(
+                    json: .object([
+                        ("name", .string("d1")), ("platform", .string("android")), ("tags", .array([.string("a")])),
+                        ("alias", .string("alice")),
+                    ]))
+            ]
         }
 
         func limits(_ key: String) -> [String] {
@@ -51,8 +54,10 @@ struct Case: Sendable {
             do {
                 let json = try JSON(parsing: Array(try Data(contentsOf: file)))
                 cases.append(
-                    Case(name: String(name.dropLast(5)), given: Given(json: (json["given"] ?? .object([])).mapTexts(Placeholder.repeated)),
-                         steps: json["steps"]?.array ?? []))
+                    Case(
+                        name: String(name.dropLast(5)),
+                        given: Given(json: (json["given"] ?? .object([])).mapTexts(Placeholder.repeated)),
+                        steps: json["steps"]?.array ?? []))
             } catch {
                 throw Unreadable(file: String(name), error: error)
             }

@@ -64,7 +64,8 @@ struct CaseRun {
             answer = try await RawHTTP.send(
                 self.bytes(of: filledRequest), port: self.stage.apiPort, hasBody: method != "HEAD")
         } catch let error as RawHTTP.NoAnswer {
-            throw Failed(sentence: "no whole answer, only '\(String(decoding: error.received.prefix(200), as: UTF8.self))'")
+            throw Failed(
+                sentence: "no whole answer, only '\(String(decoding: error.received.prefix(200), as: UTF8.self))'")
         }
         let body = try self.check(answer, of: filledRequest, against: expected.mapTexts(self.filled))
         for (name, path) in step["save"]?.members ?? [] {
@@ -79,7 +80,9 @@ struct CaseRun {
     private func bytes(of request: JSON) throws -> [UInt8] {
         var head = "\(request["method"]?.string ?? "") \(request["path"]?.string ?? "") HTTP/1.1\r\n"
         var headers = (request["headers"]?.members ?? []).map { ($0.name, $0.value.string ?? $0.value.text) }
-        if !headers.contains(where: { $0.0.lowercased() == "host" }) { headers.append(("Host", "127.0.0.1:\(self.stage.apiPort)")) }
+        if !headers.contains(where: { $0.0.lowercased() == "host" }) {
+            headers.append(("Host", "127.0.0.1:\(self.stage.apiPort)"))
+        }
         if let authorization = try self.authorization(request["auth"] ?? .string("app")) {
             headers.append(("Authorization", authorization))
         }
@@ -116,7 +119,9 @@ struct CaseRun {
     /// Checks what the case expects and what holds for every answer.
     private func check(_ answer: RawHTTP.Answer, of request: JSON, against expected: JSON) throws -> JSON {
         let shown = String(decoding: answer.body.prefix(400), as: UTF8.self)
-        guard let status = StatusCode(rawValue: answer.status) else { throw Failed(sentence: "\(answer.status) is none of the twelve") }
+        guard let status = StatusCode(rawValue: answer.status) else {
+            throw Failed(sentence: "\(answer.status) is none of the twelve")
+        }
         guard answer.status == expected["status"]?.integer else {
             throw Failed(sentence: "answered \(answer.status) \(shown), expected \(expected["status"]?.text ?? "?")")
         }
@@ -158,15 +163,21 @@ struct CaseRun {
             !message.isEmpty
         else { throw Failed(sentence: "no error body: \(body.text)") }
         let names = Set(error?.members?.map(\.name) ?? [])
-        guard names.isSubset(of: ["code", "message", "illegal_rids"]) else { throw Failed(sentence: "odd keys in \(body.text)") }
+        guard names.isSubset(of: ["code", "message", "illegal_rids"]) else {
+            throw Failed(sentence: "odd keys in \(body.text)")
+        }
         if let wanted = expected["code"]?.integer, code != wanted {
             throw Failed(sentence: "code \(code) (\(message)), expected \(wanted)")
         }
         for text in expected["message_contains"]?.array ?? [] where !message.contains(text.string ?? "") {
             throw Failed(sentence: "the message '\(message)' does not contain '\(text.string ?? "")'")
         }
-        guard error?["illegal_rids"] == expected["illegal_rids"] else {
-            throw Failed(sentence: "illegal_rids \(error?["illegal_rids"]?.text ?? "absent"), expected \(expected["illegal_rids"]?.text ?? "none")")
+        let (rids, wanted) = (error?["illegal_rids"], expected["illegal_rids"])
+        guard rids == wanted else {
+            throw Failed(
+                sentence:
+                    "illegal_rids \(rids?.text ?? "absent"), expected \(wanted?.text ?? "none")"
+            )
         }
     }
 
@@ -194,7 +205,10 @@ struct CaseRun {
         var text = text
         let credentials = Data("\(self.stage.appKey):\(self.stage.masterSecret)".utf8).base64EncodedString()
         let today = DayUTC8(epochMilliseconds: Int64(Date().timeIntervalSince1970 * 1000)).text
-        let fixed = ["app_key": self.stage.appKey, "master_secret": self.stage.masterSecret, "credentials": credentials, "today": today, "month": String(today.prefix(7))]
+        let fixed = [
+            "app_key": self.stage.appKey, "master_secret": self.stage.masterSecret, "credentials": credentials,
+            "today": today, "month": String(today.prefix(7)),
+        ]
         for (name, value) in fixed.merging(self.saved, uniquingKeysWith: { $1 }) {
             text = text.replacing("<\(name)>", with: value)
         }

@@ -17,7 +17,8 @@ actor DeviceSteps {
         let session = try await DeviceSession.open(url)
         self.sessions[name] = session
         let ready = try await session.ask(
-            #"{"op":"login","registration_id":"\#(device.registrationID)","secret":"\#(device.secret)"}"#, until: "ready")
+            #"{"op":"login","registration_id":"\#(device.registrationID)","secret":"\#(device.secret)"}"#,
+            until: "ready")
         session.pending = ready["pending"]?.integer ?? -1
     }
 
@@ -62,7 +63,9 @@ actor DeviceSteps {
 
     private func expectAcked(_ frame: String, _ id: String, _ session: DeviceSession) async throws {
         let answer = try await session.ask(frame, until: "acked")
-        guard answer["msg_ids"] == .array([.string(id)]) else { throw CaseRun.Failed(sentence: "acked as \(answer.text)") }
+        guard answer["msg_ids"] == .array([.string(id)]) else {
+            throw CaseRun.Failed(sentence: "acked as \(answer.text)")
+        }
     }
 
     private func receive(_ wanted: JSON, _ session: DeviceSession) async throws {
@@ -72,11 +75,14 @@ actor DeviceSteps {
             switch (push[key], wanted[key]) {
             case (nil, nil): continue
             case (let actual?, let expected?):
-                if let difference = Matching.difference(actual, expected, isExact: true, appKey: self.stage.appKey, at: key) {
+                if let difference = Matching.difference(
+                    actual, expected, isExact: true, appKey: self.stage.appKey, at: key)
+                {
                     throw CaseRun.Failed(sentence: difference)
                 }
             case (let actual, let expected):
-                throw CaseRun.Failed(sentence: "\(key) is \(actual?.text ?? "absent"), expected \(expected?.text ?? "absent")")
+                throw CaseRun.Failed(
+                    sentence: "\(key) is \(actual?.text ?? "absent"), expected \(expected?.text ?? "absent")")
             }
         }
         if let id = wanted["msg_id"], push["msg_id"] != id { throw CaseRun.Failed(sentence: "received \(push.text)") }
@@ -96,7 +102,8 @@ final class DeviceSession: @unchecked Sendable {
     private let task: Task<Void, any Error>
 
     private init(
-        outgoing: AsyncStream<String>.Continuation, incoming: AsyncStream<JSON>.AsyncIterator, task: Task<Void, any Error>
+        outgoing: AsyncStream<String>.Continuation, incoming: AsyncStream<JSON>.AsyncIterator,
+        task: Task<Void, any Error>
     ) {
         self.outgoing = outgoing
         self.incoming = incoming
@@ -127,7 +134,9 @@ final class DeviceSession: @unchecked Sendable {
 
     /// The next frame of this kind; others are kept for later steps.
     func take(_ operation: String) async throws -> JSON {
-        if let index = self.kept.firstIndex(where: { $0["op"] == .string(operation) }) { return self.kept.remove(at: index) }
+        if let index = self.kept.firstIndex(where: { $0["op"] == .string(operation) }) {
+            return self.kept.remove(at: index)
+        }
         return try await withDeadline(seconds: 20, "no frame '\(operation)'") {
             while let frame = await self.incoming.next(isolation: nil) {
                 if frame["op"] == .string(operation) { return frame }

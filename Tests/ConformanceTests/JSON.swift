@@ -25,7 +25,8 @@ indirect enum JSON: Equatable, Sendable {
         case (.string(let a), .string(let b)): a == b
         case (.array(let a), .array(let b)): a == b
         case (.object(let a), .object(let b)):
-            a.count == b.count && a.allSatisfy { member in b.contains { $0.name == member.name && $0.value == member.value } }
+            a.count == b.count
+                && a.allSatisfy { member in b.contains { $0.name == member.name && $0.value == member.value } }
         default: false
         }
     }
@@ -141,7 +142,10 @@ private struct Parser {
         while self.current != UInt8(ascii: "\"") {
             guard self.position < self.bytes.count else { throw JSON.Malformed(offset: self.position) }
             if self.take("\\u") {
-                guard let unit = UInt16(String(decoding: self.bytes[self.position...].prefix(4), as: UTF8.self), radix: 16) else {
+                guard
+                    let unit = UInt16(
+                        String(decoding: self.bytes[self.position...].prefix(4), as: UTF8.self), radix: 16)
+                else {
                     throw JSON.Malformed(offset: self.position)
                 }
                 units.append(unit)

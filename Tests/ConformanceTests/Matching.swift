@@ -1,7 +1,9 @@
 /// Comparing an answer with what a case expects.
 enum Matching {
     /// - Returns: what differs, or nil. `isExact`: whether objects may not have further keys.
-    static func difference(_ actual: JSON, _ expected: JSON, isExact: Bool, appKey: String, at path: String = "body") -> String? {
+    static func difference(_ actual: JSON, _ expected: JSON, isExact: Bool, appKey: String, at path: String = "body")
+        -> String?
+    {
         switch (actual, expected) {
         case (_, .string("<any>")): return nil
         case (.number(let digits), .string("<int>")) where Int64(digits) != nil: return nil
@@ -10,12 +12,16 @@ enum Matching {
             return "\(path) is '\(text)', no msg_id"
         case (.string(let text), .string("<cid>")):
             let pattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
-            if text.hasPrefix(appKey + "-"), text.dropFirst(appKey.count + 1).wholeMatch(of: pattern) != nil { return nil }
+            if text.hasPrefix(appKey + "-"), text.dropFirst(appKey.count + 1).wholeMatch(of: pattern) != nil {
+                return nil
+            }
             return "\(path) is '\(text)', no cid of this app"
         case (.object(let members), .object(let wanted)):
             for (name, value) in wanted {
                 guard let found = actual[name] else { return "\(path).\(name) is missing" }
-                if let difference = self.difference(found, value, isExact: isExact, appKey: appKey, at: "\(path).\(name)") {
+                if let difference = self.difference(
+                    found, value, isExact: isExact, appKey: appKey, at: "\(path).\(name)")
+                {
                     return difference
                 }
             }
@@ -25,9 +31,13 @@ enum Matching {
             }
             return nil
         case (.array(let values), .array(let wanted)):
-            guard values.count == wanted.count else { return "\(path) has \(values.count) elements, not \(wanted.count)" }
+            guard values.count == wanted.count else {
+                return "\(path) has \(values.count) elements, not \(wanted.count)"
+            }
             for (index, pair) in zip(values, wanted).enumerated() {
-                if let difference = self.difference(pair.0, pair.1, isExact: isExact, appKey: appKey, at: "\(path)[\(index)]") {
+                if let difference = self.difference(
+                    pair.0, pair.1, isExact: isExact, appKey: appKey, at: "\(path)[\(index)]")
+                {
                     return difference
                 }
             }

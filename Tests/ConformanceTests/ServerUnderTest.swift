@@ -20,7 +20,8 @@ protocol ServerUnderTest: Sendable {
 struct Preparation {
     let folder: TemporaryFolder
     let given: Case.Given
-    private(set) var stages: [String: (appKey: String, secret: String, devices: [String: (registrationID: String, secret: String)])] = [:]
+    private(set) var stages:
+        [String: (appKey: String, secret: String, devices: [String: (registrationID: String, secret: String)])] = [:]
 
     init(_ cases: [Case]) async throws {
         guard let first = cases.first else { throw CaseRun.Failed(sentence: "no cases") }

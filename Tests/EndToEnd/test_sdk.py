@@ -46,7 +46,8 @@ AUDIENCES = {
 
 class TestPush:
     @pytest.fixture(scope="class")
-    def app(self, shared_server):
+    @classmethod
+    def app(cls, shared_server):
         return shared_server.app("sdk")
 
     @pytest.fixture
@@ -131,7 +132,8 @@ class TestPush:
 
 class TestReports:
     @pytest.fixture(scope="class")
-    def app(self, shared_server):
+    @classmethod
+    def app(cls, shared_server):
         return shared_server.app("sdk reports")
 
     @pytest.fixture
@@ -190,11 +192,13 @@ class TestReports:
 
 class TestRefusals:
     @pytest.fixture(scope="class")
-    def app(self, shared_server):
+    @classmethod
+    def app(cls, shared_server):
         return shared_server.app("sdk refusals")
 
     @pytest.fixture(scope="class", autouse=True)
-    def somebody(self, app):
+    @classmethod
+    def somebody(cls, app):
         """A device, so that only what a test spoils can be at fault."""
         answer = requests.post(
             app.server.edge_http("/v1/edge/registrations"), json={"app_key": app.key, "platform": "android"}, timeout=15

@@ -1,5 +1,3 @@
-import Testing
-
 /// What each target may import: the same arrows as `Package.swift` has, and what of the system it needs.
 struct TargetTable {
     let ours: Set<String>
@@ -19,39 +17,28 @@ struct TargetTable {
         "CRoaring": .init(),
         "ApusContract": .init(),
         "ApusRoaring": .init(["CRoaring"]),
-        "ApusWire": .init(["ApusContract"], theirs: ["NIOCore"]),
+        "ApusWire": .init(["ApusContract"], theirs: ["NIOCore", "Crypto"]),
         "ApusHTTP": .init(
             ["ApusContract"], theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "Logging"],
             system: ["Synchronization"]),
         "ApusCore": .init(
             ["ApusContract", "ApusRoaring"], theirs: ["Logging", "Crypto"],
-            // FoundationEssentials: base64. Glibc: the clocks.
-            system: ["Synchronization", "FoundationEssentials", "Glibc"]),
+            // Glibc: the clocks.
+            system: ["Synchronization", "Glibc"]),
         "ApusSQLite": .init(
-            // What Core exports again comes along with it.
             ["ApusCore"], theirs: ["GRDB"],
             // Foundation: threads, and GRDB speaks in its types. Glibc: locks and modes of files.
             system: ["Synchronization", "Foundation", "Glibc"]),
-        "ApusAPI": .init(
-            ["ApusCore", "ApusContract", "ApusHTTP"], theirs: ["NIOCore", "NIOHTTP1", "Logging"],
-            system: ["Synchronization"]),
+        "ApusAPI": .init(["ApusContract", "ApusCore", "ApusHTTP"], theirs: ["NIOCore", "NIOHTTP1"]),
         "ApusEdge": .init(
-            ["ApusCore", "ApusContract", "ApusHTTP", "ApusWire"],
-            theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging", "Crypto"], system: ["Synchronization"]),
+            ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"], system: ["Synchronization"]),
         "ApusClient": .init(["ApusContract", "ApusWire"], theirs: ["NIOCore", "NIOPosix", "NIOSSL"]),
         "apus": .init(
-            [
-                "ApusAPI", "ApusClient", "ApusContract", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
-            ],
-            theirs: [
-                "ArgumentParser", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "UnixSignals", "Crypto",
-            ],
+            ["ApusAPI", "ApusClient", "ApusContract", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite"],
+            theirs: ["ArgumentParser", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "UnixSignals"],
             // Foundation: files and the environment. Glibc: ending at once.
             system: ["Synchronization", "Foundation", "Glibc"]),
     ]
-
-    /// Modules that a target's dependencies export again, so that importing them takes no arrow of their own.
-    static let exported: [String: Set<String>] = ["ApusCore": ["ApusContract", "ApusRoaring"]]
 }
 
 /// What `Package.swift` says about the targets of the product.

@@ -2,8 +2,7 @@ private import Synchronization
 
 /// The apps of this server, as the store last told.
 ///
-/// Operators change apps while the server runs, from another process; ``reload(from:)`` is called when the store was
-/// changed elsewhere.
+/// Operators change apps while the server runs, from another process; see ``Core/followOperators()``.
 package final class AppDirectory: Sendable {
     private struct State {
         var byKey: [AppKey: App] = [:]
@@ -40,15 +39,13 @@ package final class AppDirectory: Sendable {
 
     /// Takes over what the store holds.
     ///
-    /// - Returns: the apps that came and those that went since the last call.
-    package func reload(from store: any Store) async throws(StoreError) -> (added: [AppID], removed: [AppID]) {
-        let apps = try await store.apps()
+    /// - Returns: the apps that are gone.
+    func replace(with apps: [App]) -> [AppID] {
         let byID = Dictionary(uniqueKeysWithValues: apps.map { ($0.id, $0) })
         let byKey = Dictionary(apps.map { ($0.key, $0) }) { _, newest in newest }
         return self.state.withLock { state in
-            let (before, after) = (Set(state.byID.keys), Set(byID.keys))
-            (state.byID, state.byKey) = (byID, byKey)
-            return (after.subtracting(before).sorted(), before.subtracting(after).sorted())
+            defer { (state.byID, state.byKey) = (byID, byKey) }
+            return state.byID.keys.filter { byID[$0] == nil }.sorted()
         }
     }
 }

@@ -31,7 +31,8 @@ package final class Authenticator: Sendable {
         if let source, self.failedPerMinute < .max {
             let budget = self.failures.peek(source, limit: self.failedPerMinute)
             guard budget.remaining > 0 else {
-                var refusal = Refusal(.rateLimited, "Rate limit exceeded: too many failed authentications from this address")
+                var refusal = Refusal(
+                    .rateLimited, "Rate limit exceeded: too many failed authentications from this address")
                 refusal.retryAfterSeconds = budget.resetSeconds
                 throw refusal
             }
@@ -47,8 +48,11 @@ package final class Authenticator: Sendable {
     /// Checks what holds for an authenticated caller: blacklist, then source address.
     package func authorize(_ app: App, from source: IPAddress?) throws(Refusal) {
         guard !app.isBlocked else { throw Refusal(.blacklisted) }
-        guard app.allowedSources.isEmpty || source.map({ address in app.allowedSources.contains { $0.contains(address) } }) == true
-        else { throw Refusal(.addressNotAllowed) }
+        guard !app.allowedSources.isEmpty else { return }
+        // Who has no address cannot be on a list of addresses.
+        guard let source, app.allowedSources.contains(where: { $0.contains(source) }) else {
+            throw Refusal(.addressNotAllowed)
+        }
     }
 
     private func check(_ credentials: Credentials) throws(Refusal) -> App {

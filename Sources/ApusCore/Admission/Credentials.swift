@@ -1,5 +1,3 @@
-private import FoundationEssentials
-
 extension Authenticator.Credentials {
     /// Reads an `Authorization` header.
     ///
@@ -10,8 +8,8 @@ extension Authenticator.Credentials {
             return
         }
         guard let space = header.firstIndex(of: " "), header[..<space].lowercased() == "basic",
-            let decoded = Data(base64Encoded: String(header[space...].filter { $0 != " " })),
-            let text = String(validating: decoded, as: UTF8.self), let colon = text.firstIndex(of: ":")
+            let bytes = Base64.decode(header[space...].filter { $0 != " " }),
+            let text = String(validating: bytes, as: UTF8.self), let colon = text.firstIndex(of: ":")
         else {
             self = .malformed
             return

@@ -42,7 +42,9 @@ final class DailyBook: Sendable {
         }
         try await self.load(app, countsDevices: countsDevices, at: now)
         return try self.days.withLock { days throws(Refusal) in
-            guard var day = days[app] else { return nil }
+            // Taken out while it is changed: it must not be copied.
+            guard var day = days.removeValue(forKey: app) else { return nil }
+            defer { days[app] = day }
             if isBroadcast, day.broadcasts >= broadcastsMax { throw Self.broadcastsUsedUp(broadcastsMax, day, now) }
             let members = countsDevices ? target.members : []
             let full = members.count { day.perDevice[$0, default: 0] >= perDeviceMax }
@@ -55,7 +57,6 @@ final class DailyBook: Sendable {
             for member in members { day.perDevice[member, default: 0] += 1 }
             if !countsDevices { day.stopCountingDevices() }
             if isBroadcast { day.broadcasts += 1 }
-            days[app] = day
             return Reservation(dayStart: day.start, isBroadcast: isBroadcast, members: members)
         }
     }
@@ -64,7 +65,7 @@ final class DailyBook: Sendable {
     func release(_ reservation: Reservation?, of app: AppID) {
         guard let reservation else { return }
         self.days.withLock { days in
-            guard var day = days[app], day.start == reservation.dayStart else { return }
+            guard days[app]?.start == reservation.dayStart, var day = days.removeValue(forKey: app) else { return }
             if reservation.isBroadcast { day.broadcasts = max(0, day.broadcasts - 1) }
             for member in reservation.members { day.perDevice[member]? -= 1 }
             days[app] = day
@@ -91,7 +92,9 @@ final class DailyBook: Sendable {
     /// Counts the day's accepted messages: once a day and app, and again when devices are to be counted from now on.
     private func load(_ app: AppID, countsDevices: Bool, at now: Timestamp) async throws(Refusal) {
         let start = Timestamp(milliseconds: DayUTC8(epochMilliseconds: now.milliseconds).startMilliseconds)
-        func isKnown(_ day: Day?) -> Bool { day.map { $0.start == start && ($0.countsDevices || !countsDevices) } ?? false }
+        func isKnown(_ day: Day?) -> Bool {
+            day.map { $0.start == start && ($0.countsDevices || !countsDevices) } ?? false
+        }
         if self.days.withLock({ isKnown($0[app]) }) { return }
         var day = Day(start: start, countsDevices: countsDevices)
         do {

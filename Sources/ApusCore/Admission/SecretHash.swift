@@ -22,7 +22,8 @@ package struct SecretHash: Sendable, Equatable {
     /// Hashes a secret with a fresh salt.
     package init(hashing secret: String) {
         var generator = SystemRandomNumberGenerator()
-        self.init(hashing: secret, salt: (0..<Self.saltSizeBytes).map { _ in .random(in: .min ... .max, using: &generator) })
+        let salt = (0..<Self.saltSizeBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        self.init(hashing: secret, salt: salt)
     }
 
     private init(hashing secret: String, salt: [UInt8]) {
@@ -45,8 +46,14 @@ package enum RandomText {
     /// Lower-case hex digits from the system's generator.
     package static func hex(digits: Int) -> String {
         var generator = SystemRandomNumberGenerator()
-        return String(
-            decoding: (0..<digits).map { _ in Self.alphabet[Int.random(in: 0..<16, using: &generator)] }, as: UTF8.self)
+        var (text, bits): ([UInt8], UInt64) = ([], 0)
+        for index in 0..<digits {
+            // One draw is good for sixteen digits.
+            if index.isMultiple(of: 16) { bits = generator.next() }
+            text.append(Self.alphabet[Int(bits & 0xF)])
+            bits >>= 4
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// A random (version 4) UUID in lower case.

@@ -117,7 +117,9 @@ package final class AppAudience: Sendable {
     /// Segments, A/B tests and live activities match nobody here: ``AudienceResolver`` puts in their place what was saved.
     /// - Parameters:
     ///   - testOnly: only test devices (`options.test_model`).
-    package func resolve(_ audience: Audience, on platforms: PlatformSet, testOnly: Bool, at now: Timestamp) -> Ordinals {
+    package func resolve(
+        _ audience: Audience, on platforms: PlatformSet, testOnly: Bool, at now: Timestamp
+    ) -> Ordinals {
         self.state.withLock { state in
             state.moveHorizon(to: now.day)
             var result = state.candidates(of: audience).intersection(state.active)
@@ -166,7 +168,9 @@ extension AppAudience.State {
             self.activeDay.append(contentsOf: repeatElement(0, count: index + 1 - self.activeDay.count))
         }
         self.activeDay[index] = max(self.activeDay[index], day)
-        if self.activeDay[index] + UInt32(AppAudience.activityHorizonDays) >= self.horizonDay { self.active.insert(ordinal) }
+        if self.activeDay[index] + UInt32(AppAudience.activityHorizonDays) >= self.horizonDay {
+            self.active.insert(ordinal)
+        }
     }
 
     /// Drops those who fell silent, once a day. A clock that went back brings them in again.

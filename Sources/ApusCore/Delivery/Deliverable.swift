@@ -15,13 +15,11 @@ package final class Deliverable: Sendable {
         self.request = request
     }
 
-    /// - Throws: ``StoreError/corrupt(_:)`` when the stored payload does not decode any more.
-    package convenience init(message: Message) throws(StoreError) {
-        do {
-            self.init(message: message, request: try PushRequest(decoding: message.payload))
-        } catch {
-            throw .corrupt("message \(message.id.text) does not decode: \(error.message(for: .push))")
-        }
+    /// Decodes what a store has kept.
+    ///
+    /// - Throws: a refusal when the payload does not decode any more: it was accepted under other rules, or is damaged.
+    package convenience init(message: Message) throws(Refusal) {
+        self.init(message: message, request: try PushRequest(try JSONValue.requestBody(message.payload)))
     }
 
     /// When a device may not get it any more.
@@ -69,9 +67,12 @@ package struct Delivery: Sendable {
     package let deliverable: Deliverable
     /// When the push was accepted, or when this device's share of it fell due.
     package let dueAt: Timestamp
+    /// When this node was told of it; nil for what was read from the store.
+    package let rungAt: Timestamp?
 
-    package init(deliverable: Deliverable, dueAt: Timestamp) {
+    package init(deliverable: Deliverable, dueAt: Timestamp, rungAt: Timestamp? = nil) {
         self.deliverable = deliverable
         self.dueAt = dueAt
+        self.rungAt = rungAt
     }
 }

@@ -1,45 +1,51 @@
+package import Logging
 internal import Synchronization
 
 /// What waits for whom.
 ///
-/// Narrow messages wait in the store, indexed by device. Wide ones (and those spread over time) are few and kept here
-/// with a bitmap of the devices that are done, derived from the store. Recent messages are kept decoded.
+/// Narrow messages wait in the store, indexed by device. Wide ones (and those spread over time) are few and kept here,
+/// without their payloads, with a bitmap of the devices that are done: derived from the store. Recent messages are kept
+/// decoded.
 package final class DeliveryBook: Sendable {
-    /// Decoded messages kept for acks and reports, beyond those that ``State/wide`` holds anyway.
-    private static let recentMax = 8192
-
     /// A message that waits by bitmap.
     struct Wide: Sendable {
-        let deliverable: Deliverable
+        /// Without its payload.
+        let message: Message
         let pace: Pace?
         /// Received, or dropped: it waits for them no more.
         var done = Ordinals()
-        /// How many shares' devices have been nudged.
+        /// How many devices of a timed-speed push have been nudged, by rank.
         var pacedCount = 0
     }
 
     struct State {
-        var recent: [MessageID: Deliverable] = [:]
-        var recentOrder: [MessageID] = []
-        var recentHead = 0
+        var recent = RecentMessages()
         /// Every message up to this number is durable, and its nudge has been or is just being published.
         var committedThrough = MessageID(0)
         /// By app, oldest first.
         var wide: [AppID: [Wide]] = [:]
+        /// The timed-speed pushes among them that have shares left.
+        var paced: [AppID: [MessageID]] = [:]
         /// Timed-speed pushes that have a place and are not committed yet.
         var pacedReserved: [AppID: Int] = [:]
+        /// When ``wide`` is next looked through for expired messages, on the monotonic clock.
+        var trimAtNanoseconds: UInt64 = 0
     }
+
+    private static let trimPeriodNanoseconds: UInt64 = 5_000_000_000
 
     let state = Mutex(State())
     let store: any Store
-    let bus: LocalBus
     let clocks: Clocks
+    private let bus: LocalBus
+    private let logger: Logger
 
     /// - Parameter last: the greatest message number that the store has ever held.
-    package init(store: any Store, bus: LocalBus, clocks: Clocks, last: MessageID) {
+    package init(store: any Store, bus: LocalBus, clocks: Clocks, last: MessageID, logger: Logger) {
         self.store = store
         self.bus = bus
         self.clocks = clocks
+        self.logger = logger
         self.state.withLock { $0.committedThrough = last }
     }
 
@@ -48,24 +54,28 @@ package final class DeliveryBook: Sendable {
         let now = self.clocks.now()
         let messages = try await self.store.waitingMessages(of: app, at: now)
         let receipts = try await self.store.receipts(of: messages.map(\.id))
-        var wide: [Wide] = []
-        for message in messages {
-            var entry = Wide(deliverable: try Deliverable(message: message), pace: Pace(message))
+        let wide = messages.map { message in
+            var entry = Wide(message: message, pace: Pace(message))
             let kinds = receipts[message.id] ?? [:]
             entry.done = (kinds[.received] ?? Ordinals()).union(kinds[.dropped] ?? Ordinals())
             // Nobody was online while the node was down: shares that fell due meanwhile are found at login.
             entry.pacedCount = entry.pace?.dueCount(at: now) ?? 0
-            wide.append(entry)
+            return entry
         }
-        self.state.withLock { [wide] in $0.wide[app] = wide }
+        self.state.withLock { state in
+            state.wide[app] = wide.isEmpty ? nil : wide
+            let paced = wide.filter { $0.pace != nil }.map(\.message.id)
+            state.paced[app] = paced.isEmpty ? nil : paced
+        }
     }
 
     /// Forgets an app and ends its sessions.
     package func remove(_ app: AppID) {
         self.state.withLock { state in
             state.wide[app] = nil
+            state.paced[app] = nil
             state.pacedReserved[app] = nil
-            state.recent = state.recent.filter { $0.value.app != app }
+            state.recent.removeAll(of: app)
         }
         self.bus.publish(.deleted(app))
     }
@@ -91,21 +101,37 @@ package final class DeliveryBook: Sendable {
     /// Gives back the place of a timed-speed push that was not accepted.
     func releasePaced(of app: AppID) { self.state.withLock { $0.releasePaced(of: app) } }
 
-    /// Messages by number, from memory where possible; unknown ones are absent.
+    /// Messages by number, from memory where possible; unknown ones, and such as do not decode, are absent.
     package func deliverables(_ ids: [MessageID]) async throws(StoreError) -> [MessageID: Deliverable] {
+        // Past its retention a message may be gone from the store: memory does not answer for it any more.
+        let cutoff = self.clocks.now().adding(seconds: -Upkeep.retentionSeconds)
         var found = self.state.withLock { state in
             var found: [MessageID: Deliverable] = [:]
-            for id in ids { found[id] = state.recent[id] }
+            for id in ids {
+                if let known = state.recent[id], known.message.expiresAt > cutoff { found[id] = known }
+            }
             return found
         }
         let missing = ids.filter { found[$0] == nil }
         guard !missing.isEmpty else { return found }
         for message in try await self.store.messages(missing) {
-            let deliverable = try Deliverable(message: message)
+            guard let deliverable = self.decoded(message) else { continue }
             found[message.id] = deliverable
-            self.state.withLock { $0.keep(deliverable) }
+            self.state.withLock { $0.recent.keep(deliverable) }
         }
         return found
+    }
+
+    /// - Returns: nil when it does not decode; that is logged, and nobody else is held up by it.
+    func decoded(_ message: Message) -> Deliverable? {
+        do {
+            return try Deliverable(message: message)
+        } catch {
+            self.logger.error(
+                "a stored message does not decode and is passed over",
+                metadata: ["message": "\(message.id.text)", "reason": "\(error.message(for: .push))"])
+            return nil
+        }
     }
 }
 
@@ -113,134 +139,167 @@ package final class DeliveryBook: Sendable {
 
 extension DeliveryBook {
     /// Takes note of a committed message and rings for it.
-    package func committed(_ deliverable: Deliverable) {
-        let message = deliverable.message
+    package func committed(_ message: Message, _ request: PushRequest?) {
+        let deliverable = request.map { Deliverable(message: message, request: $0) } ?? self.decoded(message)
         let pace = Pace(message)
-        self.state.withLock { state in
+        let overridden = self.state.withLock { state -> Message? in
             state.committedThrough = message.id
-            state.keep(deliverable)
-            if pace != nil { state.releasePaced(of: message.app) }
-            if let overridden = message.overrides { state.end(overridden, in: message.app) }
-            if !message.isDirect, !message.target.isEmpty, message.timeToLiveSeconds > 0 || pace != nil {
-                state.wide[message.app, default: []].append(Wide(deliverable: deliverable, pace: pace))
+            if let deliverable { state.recent.keep(deliverable) }
+            if message.waiting == .bitmap {
+                state.wide[message.app, default: []].append(Wide(message: message.withoutPayload, pace: pace))
+                if pace != nil { state.paced[message.app, default: []].append(message.id) }
             }
+            if message.spreadMinutes > 0 { state.releasePaced(of: message.app) }
+            return message.overrides.flatMap { state.end($0, in: message.app) }
         }
-        if pace == nil {
-            guard !message.target.isEmpty else { return }
-            self.bus.publish(
-                .deliver(deliverable, to: message.target, dueAt: message.acceptedAt, isShare: false))
-        } else {
-            self.nudgeShares(of: message.app)
+        if let overridden {
+            self.bus.publish(.overridden(overridden.id, overridden.app, recipients: overridden.target))
         }
+        if pace != nil { return self.nudgeShares(of: message.app) }
+        guard let deliverable, !message.target.isEmpty else { return }
+        self.bus.publish(.deliver(deliverable, to: message.target, dueAt: message.acceptedAt))
     }
 
     /// Takes note of committed receipts.
     package func committed(_ receipts: [Receipt]) {
         self.state.withLock { state in
             for receipt in receipts where receipt.kind == .received || receipt.kind == .dropped {
-                guard let app = state.recent[receipt.message]?.app else {
+                if let app = state.recent[receipt.message]?.app {
+                    state.markDone(receipt, in: app)
+                } else {
                     for app in state.wide.keys { state.markDone(receipt, in: app) }
-                    continue
                 }
-                state.markDone(receipt, in: app)
             }
         }
     }
 
     /// Takes note of a committed withdrawal and tells the devices that are here.
-    package func withdrawn(_ id: MessageID) {
-        let known = self.state.withLock { state -> Deliverable? in
-            // Withdrawing looked it up a moment ago; should it be gone from memory again, devices are not told, and drop
-            // the push at its expiry.
-            guard let deliverable = state.recent[id] else { return nil }
-            state.end(id, in: deliverable.app)
-            return deliverable
-        }
-        guard let known else { return }
-        self.bus.publish(.withdraw(id, known.app, recipients: known.message.target))
+    package func withdrawn(_ id: MessageID, of app: AppID) {
+        // Withdrawing looked it up a moment ago; should a narrow one be gone from memory again, devices are not told,
+        // and drop the push at its expiry.
+        guard let message = self.state.withLock({ $0.end(id, in: app) }) else { return }
+        self.bus.publish(.withdraw(id, app, recipients: message.target))
     }
 
-    /// Rings for the shares of timed-speed pushes that have fallen due, and lets expired messages go.
+    /// Rings for the shares of timed-speed pushes that have fallen due, and now and then lets expired messages go.
     ///
     /// Called about five times a second.
     package func tick() {
         let now = self.clocks.now()
+        let monotonic = self.clocks.monotonicNanoseconds()
         let apps = self.state.withLock { state -> [AppID] in
-            for app in state.wide.keys {
-                state.wide[app]?.removeAll { $0.deliverable.message.expiresAt < now }
-                if state.wide[app]?.isEmpty == true { state.wide[app] = nil }
+            if monotonic >= state.trimAtNanoseconds {
+                state.trimAtNanoseconds = monotonic + Self.trimPeriodNanoseconds
+                state.trim(at: now)
             }
-            return state.wide.filter { $0.value.contains { $0.pace != nil } }.map(\.key)
+            return Array(state.paced.keys)
         }
         for app in apps { self.nudgeShares(of: app) }
     }
 
     private func nudgeShares(of app: AppID) {
         let now = self.clocks.now()
-        let due = self.state.withLock { state -> [(Deliverable, Pace, Range<Int>)] in
-            guard let entries = state.wide[app] else { return [] }
-            var due: [(Deliverable, Pace, Range<Int>)] = []
-            for (index, entry) in entries.enumerated() {
-                guard let pace = entry.pace else { continue }
-                let count = pace.dueCount(at: now)
-                guard count > entry.pacedCount else { continue }
-                due.append((entry.deliverable, pace, entry.pacedCount..<count))
-                state.wide[app]?[index].pacedCount = count
+        let due = self.state.withLock { $0.takeShares(of: app, at: now) }
+        for share in due {
+            guard let deliverable = self.state.withLock({ $0.recent[share.message.id] }) else {
+                Task { await self.nudgeLater(share) }
+                continue
             }
-            return due
+            self.nudge(deliverable, share)
         }
-        for (deliverable, pace, ranks) in due { self.nudge(deliverable, pace, ranks) }
+    }
+
+    /// Rings for shares of a message that has to be read again.
+    private func nudgeLater(_ share: State.Shares) async {
+        // What cannot be read now is found by each device at its next login.
+        guard let found = try? await self.deliverables([share.message.id]), let deliverable = found[share.message.id]
+        else { return }
+        self.nudge(deliverable, share)
     }
 
     /// One nudge per share: devices of one share are due at the same moment and get the same frame.
-    private func nudge(_ deliverable: Deliverable, _ pace: Pace, _ ranks: Range<Int>) {
-        let members = deliverable.message.target.members(ranked: ranks)
+    private func nudge(_ deliverable: Deliverable, _ share: State.Shares) {
+        let members = share.message.target.members(ranked: share.ranks)
         var first = 0
         while first < members.count {
-            let dueAt = pace.dueAt(rank: ranks.lowerBound + first)
+            let dueAt = share.pace.dueAt(rank: share.ranks.lowerBound + first)
             var end = first + 1
-            while end < members.count, pace.dueAt(rank: ranks.lowerBound + end) == dueAt { end += 1 }
-            self.bus.publish(.deliver(deliverable, to: Ordinals(members[first..<end]), dueAt: dueAt, isShare: true))
+            while end < members.count, share.pace.dueAt(rank: share.ranks.lowerBound + end) == dueAt { end += 1 }
+            self.bus.publish(.deliver(deliverable, to: Ordinals(members[first..<end]), dueAt: dueAt))
             first = end
         }
     }
 }
 
 extension DeliveryBook.State {
-    fileprivate func pacedCount(of app: AppID, at now: Timestamp) -> Int {
-        let spread = self.wide[app]?.count { $0.pace.map { now < $0.endsAt } ?? false } ?? 0
-        return spread + self.pacedReserved[app, default: 0]
+    /// Devices of a timed-speed push that have fallen due.
+    struct Shares: Sendable {
+        let message: Message
+        let pace: Pace
+        let ranks: Range<Int>
     }
 
-    fileprivate mutating func releasePaced(of app: AppID) {
-        let left = self.pacedReserved[app, default: 0] - 1
+    /// Where a wide message stands among those of its app, which are in order of their numbers.
+    func index(of id: MessageID, in app: AppID) -> Int? {
+        guard let entries = self.wide[app] else { return nil }
+        var (low, high) = (0, entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].message.id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < entries.count && entries[low].message.id == id ? low : nil
+    }
+
+    func pacedCount(of app: AppID, at now: Timestamp) -> Int {
+        let running = (self.paced[app] ?? []).count { id in
+            self.index(of: id, in: app).flatMap { self.wide[app]?[$0].pace }.map { now < $0.endsAt } ?? false
+        }
+        return running + (self.pacedReserved[app] ?? 0)
+    }
+
+    mutating func releasePaced(of app: AppID) {
+        let left = (self.pacedReserved[app] ?? 0) - 1
         self.pacedReserved[app] = left > 0 ? left : nil
     }
 
-    /// Keeps a decoded message, and lets the oldest go beyond the bound.
-    fileprivate mutating func keep(_ deliverable: Deliverable) {
-        guard self.recent.updateValue(deliverable, forKey: deliverable.id) == nil else { return }
-        self.recentOrder.append(deliverable.id)
-        while self.recentOrder.count - self.recentHead > DeliveryBook.recentMax {
-            self.recent[self.recentOrder[self.recentHead]] = nil
-            self.recentHead += 1
-        }
-        if self.recentHead > DeliveryBook.recentMax {
-            self.recentOrder.removeFirst(self.recentHead)
-            self.recentHead = 0
-        }
-    }
-
-    fileprivate mutating func forget(_ id: MessageID) { self.recent[id] = nil }
-
     /// The message waits for nobody any more.
-    fileprivate mutating func end(_ id: MessageID, in app: AppID) {
-        self.wide[app]?.removeAll { $0.deliverable.id == id }
-        self.forget(id)
+    ///
+    /// - Returns: what is known of it.
+    fileprivate mutating func end(_ id: MessageID, in app: AppID) -> Message? {
+        let recent = self.recent.remove(id, of: app)
+        self.paced[app]?.removeAll { $0 == id }
+        guard let index = self.index(of: id, in: app) else { return recent?.message }
+        return self.wide[app]?.remove(at: index).message
     }
 
     fileprivate mutating func markDone(_ receipt: Receipt, in app: AppID) {
-        guard let index = self.wide[app]?.firstIndex(where: { $0.deliverable.id == receipt.message }) else { return }
+        guard let index = self.index(of: receipt.message, in: app) else { return }
         self.wide[app]?[index].done.formUnion(receipt.ordinals)
+    }
+
+    fileprivate mutating func trim(at now: Timestamp) {
+        for app in self.wide.keys {
+            self.wide[app]?.removeAll { $0.message.expiresAt < now }
+            if self.wide[app]?.isEmpty == true { self.wide[app] = nil }
+        }
+    }
+
+    fileprivate mutating func takeShares(of app: AppID, at now: Timestamp) -> [Shares] {
+        var due: [Shares] = []
+        for id in self.paced[app] ?? [] {
+            guard let index = self.index(of: id, in: app), let entry = self.wide[app]?[index], let pace = entry.pace
+            else {
+                self.paced[app]?.removeAll { $0 == id }
+                continue
+            }
+            let count = pace.dueCount(at: now)
+            if count > entry.pacedCount {
+                due.append(Shares(message: entry.message, pace: pace, ranks: entry.pacedCount..<count))
+                self.wide[app]?[index].pacedCount = count
+            }
+            if now >= pace.endsAt { self.paced[app]?.removeAll { $0 == id } }
+        }
+        if self.paced[app]?.isEmpty == true { self.paced[app] = nil }
+        return due
     }
 }

@@ -6,9 +6,11 @@ package enum Nudge: Sendable {
     ///
     /// `dueAt`: when the push was accepted, or when the share of a timed-speed push fell due. A share may carry a
     /// lower number than what a session has already seen.
-    case deliver(Deliverable, to: Ordinals, dueAt: Timestamp, isShare: Bool)
+    case deliver(Deliverable, to: Ordinals, dueAt: Timestamp)
     /// Tell those of the recipients that are here to take the message back.
     case withdraw(MessageID, AppID, recipients: Ordinals)
+    /// Another message has taken its place: what waits of it must not be sent any more.
+    case overridden(MessageID, AppID, recipients: Ordinals)
     /// The app is gone: end its sessions.
     case deleted(AppID)
 }

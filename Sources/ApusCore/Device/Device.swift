@@ -88,7 +88,8 @@ extension Device {
             device.tags = (self.tags.filter { !removed.contains($0) } + add).withoutDuplicates
         }
         guard device.tags.count <= Self.tagsMax else {
-            throw Refusal(.badValue, "a device carries at most \(Self.tagsMax) tags, this would make \(device.tags.count)")
+            throw Refusal(
+                .badValue, "a device carries at most \(Self.tagsMax) tags, this would make \(device.tags.count)")
         }
         if let alias = change.alias { device.alias = alias }
         if let mobile = change.mobile { device.mobile = mobile }

@@ -55,6 +55,13 @@ package final class DeviceService: Sendable {
         package let platform: Platform
         /// The name that it logged in with.
         package let registrationID: RegistrationID
+
+        /// Takes what a login found.
+        package init(key: DeviceKey, platform: Platform, registrationID: RegistrationID) {
+            self.key = key
+            self.platform = platform
+            self.registrationID = registrationID
+        }
     }
 
     /// Registers a device; durable when it returns.

@@ -9,41 +9,89 @@ final class CIDTable: Sendable {
         let cid: CID
     }
 
-    private let running = Mutex<[Key: [CheckedContinuation<Void, Never>]]>([:])
+    private struct Waiter {
+        let number: UInt64
+        /// Resumed with whether its turn has come.
+        let continuation: CheckedContinuation<Bool, Never>
+    }
+
+    private struct State {
+        /// Who waits for whoever is at it; a key is there while somebody is.
+        var running: [Key: [Waiter]] = [:]
+        var lastNumber: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
 
     /// Runs the body alone among all pushes with this cid; the others wait and then find its answer in the store.
+    ///
+    /// - Throws: what the body throws; ``Refusal/Kind/backendSlow`` when the turn does not come within the time, or the
+    ///   caller has left.
     func alone<Answer>(
-        _ cid: CID, of app: AppID, _ body: () async throws(Refusal) -> Answer
+        _ cid: CID, of app: AppID, waitSeconds: Int, _ body: () async throws(Refusal) -> Answer
     ) async throws(Refusal) -> Answer {
         let key = Key(app: app, cid: cid)
-        await self.enter(key)
+        guard await self.enter(key, waitSeconds: waitSeconds) else {
+            throw Refusal(.backendSlow, "A push with this cid is still being processed, retry later")
+        }
         defer { self.leave(key) }
         return try await body()
     }
 
-    private func enter(_ key: Key) async {
-        await withCheckedContinuation { continuation in
-            let isFree = self.running.withLock { running in
-                guard running[key] != nil else {
-                    running[key] = []
-                    return true
-                }
-                running[key]?.append(continuation)
-                return false
+    /// - Returns: whether the turn has come.
+    private func enter(_ key: Key, waitSeconds: Int) async -> Bool {
+        let number = self.state.withLock { state -> UInt64? in
+            guard state.running[key] != nil else {
+                state.running[key] = []
+                return nil
             }
-            if isFree { continuation.resume() }
+            state.lastNumber += 1
+            return state.lastNumber
         }
+        guard let number else { return true }
+        let limit = Task {
+            try await Task.sleep(for: .seconds(waitSeconds))
+            self.giveUp(key, number)
+        }
+        defer { limit.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in self.wait(key, number, continuation) }
+        } onCancel: {
+            self.giveUp(key, number)
+        }
+    }
+
+    private func wait(_ key: Key, _ number: UInt64, _ continuation: CheckedContinuation<Bool, Never>) {
+        let verdict = self.state.withLock { state -> Bool? in
+            if Task.isCancelled { return false }
+            guard state.running[key] != nil else {
+                // Whoever was at it has finished meanwhile.
+                state.running[key] = []
+                return true
+            }
+            state.running[key]?.append(Waiter(number: number, continuation: continuation))
+            return nil
+        }
+        if let verdict { continuation.resume(returning: verdict) }
+    }
+
+    private func giveUp(_ key: Key, _ number: UInt64) {
+        let waiter = self.state.withLock { state -> Waiter? in
+            guard let index = state.running[key]?.firstIndex(where: { $0.number == number }) else { return nil }
+            return state.running[key]?.remove(at: index)
+        }
+        waiter?.continuation.resume(returning: false)
     }
 
     /// Hands over to the one who has waited longest.
     private func leave(_ key: Key) {
-        let next = self.running.withLock { running -> CheckedContinuation<Void, Never>? in
-            guard let waiting = running[key], !waiting.isEmpty else {
-                running[key] = nil
+        let next = self.state.withLock { state -> Waiter? in
+            guard let waiting = state.running[key], !waiting.isEmpty else {
+                state.running[key] = nil
                 return nil
             }
-            return running[key]?.removeFirst()
+            return state.running[key]?.removeFirst()
         }
-        next?.resume()
+        next?.continuation.resume(returning: true)
     }
 }

@@ -52,8 +52,11 @@ package final class Committer: Sendable {
         }
     }
 
-    /// Commits a write that nobody waits for. Dropped when the queue is full.
-    package func commitLater(_ write: Write) {
+    /// Commits a write that nobody waits for.
+    ///
+    /// - Returns: false when the queue is full, and the write dropped.
+    @discardableResult
+    package func commitLater(_ write: Write) -> Bool {
         self.enqueue(nil) { _ in write }
     }
 
@@ -75,9 +78,14 @@ package final class Committer: Sendable {
         }
     }
 
+    /// `make` runs under the lock of the queue, because a number and its place are one decision: it builds a value and
+    /// calls nobody.
+    ///
+    /// - Returns: false when the queue is full.
+    @discardableResult
     private func enqueue(
         _ continuation: CheckedContinuation<WriteOutcome, Never>?, _ make: (MessageID) -> Write
-    ) {
+    ) -> Bool {
         enum Step { case full, queued, start }
         let now = self.clocks.now()
         let step = self.queue.withLock { queue -> Step in
@@ -92,6 +100,7 @@ package final class Committer: Sendable {
         case .queued: break
         case .start: Task { await self.pump() }
         }
+        return step != .full
     }
 
     /// Commits batch after batch until nothing waits. One pump runs at a time.

@@ -52,10 +52,32 @@ package struct Message: Sendable, Equatable {
         self.overrides = overrides
     }
 
-    /// Whether it waits in the store's index by device, see ``directMax``. Never when it is for online devices only, or
-    /// spread over time, so that it falls due at a different moment for each device.
-    package var isDirect: Bool {
-        self.timeToLiveSeconds > 0 && self.spreadMinutes == 0 && self.targeted.sum <= Self.directMax
+    /// Where a message waits for the devices that it has not reached.
+    package enum Waiting: Int64, Sendable {
+        /// Nowhere: it is for the devices online when it is accepted, or for none.
+        case nowhere
+        /// In the store's index by device, see ``directMax``.
+        case inbox
+        /// As a bitmap of its devices: they are many, or fall due at different moments.
+        case bitmap
+    }
+
+    /// Where this message waits while it is live.
+    package var waiting: Waiting {
+        if self.targeted.sum == 0 { return .nowhere }
+        if self.spreadMinutes > 0 { return .bitmap }
+        if self.timeToLiveSeconds == 0 { return .nowhere }
+        return self.targeted.sum <= Self.directMax ? .inbox : .bitmap
+    }
+
+    /// The same without ``payload``: what is kept in memory of a message that waits long.
+    package var withoutPayload: Message {
+        var message = Message(
+            id: self.id, app: self.app, acceptedAt: self.acceptedAt, timeToLiveSeconds: self.timeToLiveSeconds,
+            spreadMinutes: self.spreadMinutes, payload: [], target: self.target, targeted: self.targeted,
+            online: self.online, isBroadcast: self.isBroadcast, overrides: self.overrides)
+        message.state = self.state
+        return message
     }
 
     /// When no device may get it any more: the last share's due time plus the time to live.

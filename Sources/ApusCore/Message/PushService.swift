@@ -15,11 +15,13 @@ package final class PushService: Sendable {
     private let resolver: AudienceResolver
     private let cids = CIDTable()
     private let days: DailyBook
+    /// How long a push waits for another one with its cid.
+    private let waitSeconds: Int
 
     /// Builds it over the services of one node.
     package init(
         directory: AppDirectory, index: AudienceIndex, presence: Presence, book: DeliveryBook, committer: Committer,
-        store: any Store, clocks: Clocks
+        store: any Store, clocks: Clocks, waitSeconds: Int = 20
     ) {
         self.directory = directory
         self.index = index
@@ -30,16 +32,32 @@ package final class PushService: Sendable {
         self.clocks = clocks
         self.resolver = AudienceResolver(index: index, store: store, clocks: clocks)
         self.days = DailyBook(store: store)
+        self.waitSeconds = waitSeconds
     }
 
     /// Accepts a push. Durable when it returns; delivery has begun.
     ///
     /// - Throws: what ``resolve(_:of:)`` throws, limits, and store refusals. Nothing is kept then.
     package func push(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
-        guard let cid = request.cid else { return try await self.accept(request, of: app) }
-        return try await self.cids.alone(cid, of: app.id) { () throws(Refusal) in
+        try await self.once(request.cid, of: app) { () throws(Refusal) in request }
+    }
+
+    /// Accepts a push that is yet to be decoded: under a cid that has its answer already, whatever else it says.
+    ///
+    /// - Throws: as ``push(_:of:)``, and what the decoder refuses.
+    package func push(_ root: JSONValue, of app: App) async throws(Refusal) -> PushAnswer {
+        try await self.once(root["cid"]?.string.flatMap(CID.init), of: app) { () throws(Refusal) in
+            try PushRequest(root)
+        }
+    }
+
+    private func once(
+        _ cid: CID?, of app: App, _ request: () throws(Refusal) -> PushRequest
+    ) async throws(Refusal) -> PushAnswer {
+        guard let cid else { return try await self.accept(try request(), of: app) }
+        return try await self.cids.alone(cid, of: app.id, waitSeconds: self.waitSeconds) { () throws(Refusal) in
             if let answer = try await self.answer(to: cid, of: app) { return answer }
-            return try await self.accept(request, of: app)
+            return try await self.accept(try request(), of: app)
         }
     }
 
@@ -70,7 +88,7 @@ package final class PushService: Sendable {
         guard let deliverable = try await self.deliverable(id), deliverable.app == app.id else {
             throw Refusal(.messageUnknown)
         }
-        try await self.keep { _ in .withdraw(id) }
+        try await self.keep { _ in .withdraw(id, of: app.id) }
     }
 }
 
@@ -135,7 +153,7 @@ extension PushService {
                 let record = request.cid.map {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }
-                return .message(message, cid: record, plan: request.options.businessOperationCode)
+                return .message(message, request: request, cid: record)
             }
         } catch {
             if request.options.spreadMinutes > 0 { self.book.releasePaced(of: app.id) }
@@ -152,7 +170,9 @@ extension PushService {
         let limits = self.directory.limits(of: app.id)
         let isPaced = request.options.spreadMinutes > 0
         let runningMax = limits.ceiling(.timedPushesRunning)
-        guard !isPaced || self.book.reservePaced(of: app.id, max: runningMax) else { throw Self.tooManyPaced(runningMax) }
+        guard !isPaced || self.book.reservePaced(of: app.id, max: runningMax) else {
+            throw Self.tooManyPaced(runningMax)
+        }
         do throws(Refusal) {
             return try await self.days.reserve(
                 app.id, isBroadcast: request.audience == .all, target: target, limits: limits, at: now)

@@ -13,10 +13,11 @@ package protocol Store: Sendable {
     /// - Returns: the app with its number.
     /// - Throws: ``StoreError/conflict`` when the key is taken.
     func createApp(_ app: App) async throws(StoreError) -> App
-    /// Replaces everything of an app but its number, key and creation time.
+    /// Changes an app in one transaction, so that two operators at once both count; its number, key and creation time
+    /// stay as they are.
     ///
-    /// - Returns: false when there is no such app.
-    func updateApp(_ app: App) async throws(StoreError) -> Bool
+    /// - Returns: the app as it is now; nil when there is no such app.
+    func updateApp(_ id: AppID, _ change: @Sendable (inout App) -> Void) async throws(StoreError) -> App?
     /// Deletes an app with its devices, messages and receipts.
     ///
     /// - Returns: false when there is no such app.
@@ -34,8 +35,8 @@ package protocol Store: Sendable {
     func lastMessageID() async throws(StoreError) -> MessageID
     /// Those of the messages that there are, in no order.
     func messages(_ ids: [MessageID]) async throws(StoreError) -> [Message]
-    /// The messages of an app that wait for devices and are too wide for the index by device
-    /// (``Message/isDirect`` is false), or that are spread over time; oldest first.
+    /// The live messages of an app that wait as bitmaps (``Message/Waiting/bitmap``), with empty payloads, oldest
+    /// first.
     func waitingMessages(of app: AppID, at now: Timestamp) async throws(StoreError) -> [Message]
     /// The direct messages that wait for one device, oldest first, with a greater number than `after`:
     /// live, not expired, not received, not dropped.
@@ -111,15 +112,17 @@ package enum StoreError: Error, Equatable, Sendable {
 
 /// One change of the store.
 package enum Write: Sendable {
-    /// Keeps a message, its waiting entries, and the answer under its cid, and counts it under its push plan.
+    /// Keeps a message, its waiting entries, and the answer under its cid. The decoded request goes along for those who
+    /// follow the commit, and the push plan that it names counts it; nil means that it has to be decoded from the
+    /// payload, and that no plan counts it.
     /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
     /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
-    case message(Message, cid: CIDRecord?, plan: String? = nil)
-    /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped`` end
-    /// the waiting of their devices.
+    case message(Message, request: PushRequest? = nil, cid: CIDRecord?)
+    /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped``
+    /// end the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
     /// Withdraws a message that is live: it waits for nobody any more. Harmless when repeated or unknown.
-    case withdraw(MessageID)
+    case withdraw(MessageID, of: AppID)
     /// A new device. Fails with ``StoreError/conflict`` when the registration id or the ordinal is taken.
     case register(Device)
     /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``.

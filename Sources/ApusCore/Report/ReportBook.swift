@@ -55,7 +55,9 @@ package final class ReportBook: Sendable {
                 guard let deliverable = known[id] else { return false }
                 return deliverable.app == device.app && deliverable.message.target.contains(device.ordinal)
             }
-            for id in own { merged[Key(message: id, kind: acknowledgement.kind), default: Ordinals()].insert(device.ordinal) }
+            for id in own {
+                merged[Key(message: id, kind: acknowledgement.kind), default: Ordinals()].insert(device.ordinal)
+            }
             accepted.append(own)
         }
         guard !merged.isEmpty else { return accepted.map { .success($0) } }

@@ -1,4 +1,4 @@
-/// Base 64 (RFC 4648 §4) for the few short texts that cross the edge: handshake keys and Basic credentials.
+/// Base 64 (RFC 4648 §4) for short texts: Basic credentials and handshake keys.
 package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 

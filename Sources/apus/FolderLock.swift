@@ -1,0 +1,21 @@
+import Glibc
+
+/// One server per data folder: two would each keep an index of their own and hand out the same numbers.
+///
+/// Commands do not take it; they work beside a running server. The system lets go of it when the process ends, however
+/// it ends.
+final class FolderLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: a ``Failure`` when another server runs on the folder.
+    init(_ folder: String) throws {
+        let path = "\(folder)/serve.lock"
+        self.descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard self.descriptor >= 0 else { throw Failure("cannot make \(path): \(String(cString: strerror(errno)))") }
+        guard flock(self.descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            throw Failure("another 'apus serve' runs on \(folder): stop it first, or name another folder with --data")
+        }
+    }
+
+    deinit { if self.descriptor >= 0 { close(self.descriptor) } }
+}
