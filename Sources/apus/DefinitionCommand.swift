@@ -72,7 +72,10 @@ struct DefinitionList<Noun: DefinitionNoun>: AsyncParsableCommand {
         let all = try await self.of.place.withStore { store in
             try await store.definitions(Noun.kind, of: try await AppCommand.find(self.of.app, in: store).id)
         }
-        if self.of.place.json { return Terminal.print("[" + all.map(\.json).joined(separator: ",") + "]") }
+        if self.of.place.json {
+            Terminal.print("[" + all.map { $0.json }.joined(separator: ",") + "]")
+            return
+        }
         for definition in all {
             Terminal.print("\(definition.name)  \(String(decoding: definition.text, as: UTF8.self))")
         }
