@@ -135,7 +135,8 @@ package enum Label {
     package static let sizeMaxBytes = 40
 
     /// What a label must be, as a phrase that follows "must be".
-    static let expectation = "1 to \(Label.sizeMaxBytes) bytes of letters, digits, Chinese characters, _ and @!#$&*+=.|￥"
+    static let expectation =
+        "1 to \(Label.sizeMaxBytes) bytes of letters, digits, Chinese characters, _ and @!#$&*+=.|￥"
 
     fileprivate static func hash(_ text: String, into hasher: inout Hasher) {
         var text = text

@@ -159,8 +159,8 @@ struct CaseRun {
         let error = body["error"]
         // Several things that were all refused: each has its entry beside the error.
         let mayHold = expected["body"] != nil || expected["body_contains"] != nil
-        guard body.members?.count == 1 || mayHold, let code = error?["code"]?.integer, let message = error?["message"]?.string,
-            !message.isEmpty
+        guard body.members?.count == 1 || mayHold, let code = error?["code"]?.integer,
+            let message = error?["message"]?.string, !message.isEmpty
         else { throw Failed(sentence: "no error body: \(body.text)") }
         let names = Set(error?.members?.map(\.name) ?? [])
         guard names.isSubset(of: ["code", "message", "illegal_rids"]) else {
