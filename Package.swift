@@ -58,7 +58,7 @@ let package = Package(
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite",
+                "ApusAPI", "ApusClient", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire",
                 "ApusContract", argumentParser, logging, nioCore, nioPosix, nioHTTP1, unixSignals,
             ],
             swiftSettings: ours),

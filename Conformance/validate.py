@@ -52,7 +52,9 @@ GIVEN = {
     "allow_ips": list,
     "vip": bool,
     "trust_proxies": list,
+    "saved": list,
 }
+SAVED = {"kind": str, "name": str, "definition": dict}
 DEVICE = {
     "name": str,
     "platform": str,
@@ -82,6 +84,7 @@ ACTIONS = {
     "acks": str,
     "clicks": str,
     "displays": str,
+    "opens": bool,
 }
 PUSH = {"msg_id": str, "override_msg_id": str, "notification": dict, "message": dict}
 AUTH_WORDS = {"app", "none", "wrong-secret", "unknown-key"}
@@ -99,7 +102,7 @@ TRIGGER = {
     "point": list,
     "fires": list,
 }
-CONSTANTS = {"<app_key>", "<master_secret>", "<credentials>", "<today>"}
+CONSTANTS = {"<app_key>", "<master_secret>", "<credentials>", "<today>", "<month>"}
 SOURCE = re.compile(r"(README|status-codes|push|report|device|schedule|edge|limits|cli|sdk-behaviour)\.md( §\d+(\.\d+)?)?")
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\.json")
 PLACEHOLDER = re.compile(r"<(?:repeat:[^<>]+?:\d+|rid:\w+|(?:time|clock)-in:-?\d+|\w+)>")
@@ -168,6 +171,10 @@ class Case:
                 self.wrong(place, f"a second device {device['name']!r}")
             self.names.add(device.get("name"))
             self.check_texts(place, device)
+        for index, saved in enumerate(given.get("saved", [])):
+            place = f"given.saved[{index}]"
+            if self.keys(place, saved, SAVED, tuple(SAVED)) and saved["kind"] not in {"segment", "abtest", "template"}:
+                self.wrong(place, f"unknown kind {saved['kind']!r}")
         for key, known in (("limits", LIMITS), ("server_limits", SERVER_LIMITS)):
             for name, value in given.get(key, {}).items():
                 if name not in known or type(value) is not int or value < 0:
@@ -235,7 +242,7 @@ class Case:
             self.wrong(place, "needs exactly one of " + ", ".join(ACTIONS))
         if "kind" in step and ("clicks" not in step or step["kind"] not in {"notification", "message"}):
             self.wrong(place, "kind goes with clicks and is notification or message")
-        for key in ("connects", "disconnects", "receives_nothing"):
+        for key in ("connects", "disconnects", "receives_nothing", "opens"):
             if step.get(key) is False:
                 self.wrong(place, f"{key} can only be true")
         for index, push in enumerate(step.get("receives", [])):

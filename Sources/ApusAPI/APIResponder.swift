@@ -64,7 +64,8 @@ package struct APIResponder: HTTPResponder {
                 throw refusal
             }
             guard call.app.isVIP || !route.isVIPOnly else { throw Refusal(.vipOnly) }
-            return .json(ByteBuffer(bytes: try await route.answer(call)), headers: headers)
+            let answer = try await route.answer(call)
+            return .json(ByteBuffer(bytes: answer.body), status: answer.status, headers: headers)
         } catch {
             return .refusal(error, self.family(of: call.request.target), headers: headers)
         }

@@ -55,6 +55,21 @@ extension [UInt8] {
         self.append(json: "null")
     }
 
+    /// Appends a member that is a list, its elements one by one.
+    mutating func list<Item>(
+        _ name: StaticString, of items: some Sequence<Item>, _ write: (inout [UInt8], Item) -> Void
+    ) {
+        self.name(name)
+        self.append(UInt8(ascii: "["))
+        var isFirst = true
+        for item in items {
+            if !isFirst { self.append(UInt8(ascii: ",")) }
+            isFirst = false
+            write(&self, item)
+        }
+        self.append(UInt8(ascii: "]"))
+    }
+
     /// Appends a member's name, and a comma before it unless it is the first.
     mutating func name(_ name: StaticString) {
         self.comma()

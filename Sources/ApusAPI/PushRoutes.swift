@@ -8,6 +8,12 @@ enum PushRoutes {
         switch path {
         case []: return [Route(.POST, .push, answer: self.push)]
         case ["validate"]: return [Route(.POST, .push, answer: self.validate)]
+        case ["batch", "regid", "single"]:
+            return [Route(.POST, .push, isVIPOnly: true, mixed: ManyRoutes.batch(to: .registrationID))]
+        case ["batch", "alias", "single"]:
+            return [Route(.POST, .push, isVIPOnly: true, mixed: ManyRoutes.batch(to: .alias))]
+        case ["template"]: return [Route(.POST, .push, isVIPOnly: true, mixed: ManyRoutes.template)]
+        case ["quota"]: return [Route(.GET, .push, answer: self.quota)]
         case ["cid"]: return [Route(.GET, .push, answer: self.cid)]
         case let path where path.count == 1 && path[0].utf8.allSatisfy(\.isDigit):
             return [Route(.DELETE, .push) { call throws(Refusal) in try await self.withdraw(path[0], call) }]
@@ -42,6 +48,28 @@ enum PushRoutes {
         body.append(json: #"{"cidlist":"#)
         body.appendJSON(strings: call.core.pushes.cids(count: count, for: call.app))
         body.append(UInt8(ascii: "}"))
+        return body
+    }
+
+    /// No vendor channel counts here: nothing is limited.
+    @Sendable private static func quota(_ call: Call) throws(Refusal) -> [UInt8] {
+        var body: [UInt8] = []
+        body.object { body in
+            body.member("code", 0)
+            body.member("message", "success")
+            body.object("data") { body in
+                for vendor: StaticString in ["xiaomi_quota", "oppo_quota", "vivo_quota"] {
+                    body.object(vendor) { body in
+                        for kind: StaticString in ["system", "operation"] {
+                            body.object(kind) { body in
+                                body.member("total", -1)
+                                body.member("used", -1)
+                            }
+                        }
+                    }
+                }
+            }
+        }
         return body
     }
 

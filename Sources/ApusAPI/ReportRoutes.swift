@@ -10,6 +10,7 @@ enum ReportRoutes {
         case ["status", "message"]: [Route(.POST, .report, answer: self.messageStatus)]
         case ["messages"]: [Route(.GET, .report, isVIPOnly: true, answer: self.messages)]
         case ["messages", "detail"]: [Route(.GET, .report, isVIPOnly: true, answer: self.messagesDetail)]
+        case ["users"]: [Route(.GET, .report, isVIPOnly: true, answer: self.users)]
         default: nil
         }
     }

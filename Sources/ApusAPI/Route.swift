@@ -10,18 +10,34 @@ struct Route: Sendable {
     let bucket: Quota.Bucket
     /// Whether it answers apps with VIP rights only; every app has them unless its operator took them away.
     var isVIPOnly = false
-    /// The body of a success.
-    let answer: @Sendable (Call) async throws(Refusal) -> [UInt8]
+    let answer: @Sendable (Call) async throws(Refusal) -> RouteAnswer
 
+    /// - Parameter answer: the body of a success.
     init(
         _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false,
         answer: @escaping @Sendable (Call) async throws(Refusal) -> [UInt8]
     ) {
+        self.init(
+            method, bucket, isVIPOnly: isVIPOnly,
+            mixed: { (call) throws(Refusal) in RouteAnswer(body: try await answer(call)) })
+    }
+
+    /// - Parameter mixed: what became of several things at once.
+    init(
+        _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false,
+        mixed: @escaping @Sendable (Call) async throws(Refusal) -> RouteAnswer
+    ) {
         self.method = method
         self.bucket = bucket
         self.isVIPOnly = isVIPOnly
-        self.answer = answer
+        self.answer = mixed
     }
+}
+
+/// A body and its status: 200, or another where none of several things was done.
+struct RouteAnswer: Sendable {
+    var status = StatusCode.ok
+    let body: [UInt8]
 }
 
 /// A request whose caller is known and may call.
@@ -60,6 +76,7 @@ enum Place: Sendable {
         case "push" where path.dropFirst().first == "schedules": ScheduleRoutes.routes(at: Array(path.dropFirst(2)))
         case "schedules": ScheduleRoutes.routes(at: Array(path.dropFirst()))
         case "push": PushRoutes.routes(at: Array(path.dropFirst()))
+        case "push_plan": PlanRoutes.routes(at: Array(path.dropFirst()))
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
         case "device": DeviceRoutes.routes(at: Array(path.dropFirst()), isBeijing: true)
         case "devices", "aliases", "tags", "test": DeviceRoutes.routes(at: path)

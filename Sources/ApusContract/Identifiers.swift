@@ -134,6 +134,10 @@ package enum Label {
     /// The longest that is legal, in bytes of UTF-8.
     package static let sizeMaxBytes = 40
 
+    /// What a label must be, as a phrase that follows "must be".
+    package static let expectation =
+        "1 to \(Label.sizeMaxBytes) bytes of letters, digits, Chinese characters, _ and @!#$&*+=.|￥"
+
     fileprivate static func hash(_ text: String, into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

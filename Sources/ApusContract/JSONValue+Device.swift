@@ -53,12 +53,6 @@ extension JSONValue {
     }
 }
 
-extension Label {
-    /// What a tag or an alias must be, as a phrase that follows "must be".
-    package static let expectation =
-        "1 to \(Label.sizeMaxBytes) bytes of letters, digits, Chinese characters, _ and @!#$&*+=.|￥"
-}
-
 extension PlatformSet {
     /// Reads the query value `platform` of the device family: names with commas between them.
     ///

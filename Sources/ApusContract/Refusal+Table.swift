@@ -46,6 +46,7 @@ extension Refusal.Kind {
         case .httpsOnly: .every(.notFound, 1020, "Only HTTPS is supported")
         case .messageUnknown: .of(.notFound, family, 1003, 404, 7002, 8104, 404, family.objectUnknown)
         case .deviceUnknown: .of(.notFound, family, 404, 404, 7002, 404, 404, "The registration_id does not exist")
+        case .nameUnknown: .every(.notFound, 404, "There is nothing of this name")
         case .methodNotAllowed:
             .of(.methodNotAllowed, family, 1001, 405, 405, 405, 4001, "The method is not supported here")
         case .retired: .every(.gone, 410, "This API version is retired, use /v3/push")

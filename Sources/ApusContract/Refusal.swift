@@ -41,7 +41,7 @@ package struct Refusal: Error, Equatable, Sendable {
         // 403
         case blacklisted, addressNotAllowed, tooManyToDevice, vipOnly, notPermitted, groupFileNotPermitted
         // 404
-        case pathUnknown, formatNotSupported, httpsOnly, messageUnknown, deviceUnknown
+        case pathUnknown, formatNotSupported, httpsOnly, messageUnknown, deviceUnknown, nameUnknown
         // 405, 410
         case methodNotAllowed, retired
         // 429

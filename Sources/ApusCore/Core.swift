@@ -26,6 +26,10 @@ package final class Core: Sendable {
     package let schedules: ScheduleService
     /// What makes their pushes.
     package let scheduleRunner: ScheduleRunner
+    /// Names that pushes are counted under.
+    package let plans: PushPlanService
+    /// Who came, connected and was active.
+    package let users: UserStatistics
     /// Who may call.
     package let authenticator: Authenticator
     /// How often.
@@ -69,6 +73,9 @@ package final class Core: Sendable {
         self.scheduleRunner = ScheduleRunner(
             directory: directory, pushes: self.pushes, committer: committer, store: store, bell: bell, clocks: clocks,
             logger: logger)
+        self.plans = PushPlanService(store: store, clocks: clocks)
+        self.users = UserStatistics(
+            index: index, presence: presence, committer: committer, store: store, clocks: clocks)
         self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
         self.quota = Quota(directory: directory, clocks: clocks)
         try await self.reloadApps()

@@ -67,6 +67,8 @@ enum Apps {
         for (table, key) in [
             ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
             ("schedules", "live_until, number"), ("schedule_fires", "schedule, due_at"),
+            // By hand an operator makes few of each kind: they go together.
+            ("online_hours", "hour"), ("definitions", "kind"), ("plans", "name"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)

@@ -126,6 +126,23 @@ enum Devices {
         }
     }
 
+    /// The index has everything: no row is touched.
+    static func registered(
+        of app: AppID, from first: Timestamp, until last: Timestamp, in db: Database
+    ) throws -> PlatformCounts {
+        let rows = try db.all(
+            """
+            SELECT platform, count(*) FROM devices INDEXED BY devices_by_registration
+            WHERE app = ? AND registered_at >= ? AND registered_at < ? GROUP BY platform
+            """,
+            app.number, first.milliseconds, last.milliseconds
+        ) { row in
+            let cells = Cells(row, of: "devices")
+            return (platform: try cells.value(0, Platform(rawValue: cells.number(0))), count: try cells.integer(1))
+        }
+        return rows.reduce(into: PlatformCounts()) { $0[$1.platform] = Int($1.count) }
+    }
+
     static func device(_ row: Row) throws -> Device {
         let cells = Cells(row, of: "devices", keyWidth: 2)
         var device = Device(

@@ -59,7 +59,7 @@ package final class SQLiteStore: Store {
     }
 
     /// Reads on one of the reading connections, in turn.
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
         let turn = self.turn.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -106,8 +106,9 @@ extension SQLiteStore {
         }
         rows += try await self.inSteps { db in
             let cids = try CIDs.expire(at: now, limit: Self.stepMax, in: db)
-            let hours = try ActiveHours.expire(at: now, limit: Self.stepMax, in: db)
-            return (cids + hours, max(cids, hours) == Self.stepMax)
+            let active = try DeviceHours.active.expire(at: now, limit: Self.stepMax, in: db)
+            let online = try DeviceHours.online.expire(at: now, limit: Self.stepMax, in: db)
+            return (cids + active + online, max(cids, active, online) == Self.stepMax)
         }
         let cutoff = now.adding(seconds: -retentionSeconds)
         rows += try await self.inSteps { db in
@@ -188,7 +189,7 @@ extension SQLiteStore {
     }
 
     package func active(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals {
-        try await self.read { db in try ActiveHours.ordinals(of: app, from: from, until: until, in: db) }
+        try await self.read { db in try DeviceHours.active.ordinals(of: app, from: from, until: until, in: db) }
     }
 
     package func lastMessageID() async throws(StoreError) -> MessageID {

@@ -16,6 +16,7 @@ enum Schema {
         }
         migrator.registerMigration("v2-schedules") { db in try db.execute(sql: Self.schedules) }
         migrator.registerMigration("v3-devices") { db in try db.execute(sql: Self.deviceFamily) }
+        Self.registerVariants(in: &migrator)
         return migrator
     }
 

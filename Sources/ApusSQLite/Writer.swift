@@ -118,8 +118,12 @@ extension Write {
     /// Does one write inside a transaction. What it throws must undo the transaction.
     fileprivate func apply(in db: Database) throws -> WriteOutcome {
         switch self {
-        case .message(let message, _, let cid):
-            return try Messages.keep(message, cid: cid, in: db)
+        case .message(let message, let request, let cid):
+            let outcome = try Messages.keep(message, cid: cid, in: db)
+            if outcome == .done, let plan = request?.options.businessOperationCode {
+                try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db)
+            }
+            return outcome
         case .receipts(let receipts, let now):
             try Receipts.merge(receipts, at: now, in: db)
         case .withdraw(let message, let app):
@@ -134,8 +138,9 @@ extension Write {
             return try Devices.adopt(after: place, limit: limit, in: db)
         case .seen(let ordinals, let app, let now):
             try Devices.seen(ordinals, of: app, at: now, in: db)
+            try DeviceHours.online.record(ordinals, of: app, at: now, in: db)
         case .active(let ordinals, let app, let now):
-            try ActiveHours.record(ordinals, of: app, at: now, in: db)
+            try DeviceHours.active.record(ordinals, of: app, at: now, in: db)
         case .createSchedule(let schedule, let liveMax, let cid):
             return try Schedules.create(schedule, liveMax: liveMax, cid: cid, in: db)
         case .changeSchedule(let schedule):

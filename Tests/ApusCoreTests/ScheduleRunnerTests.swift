@@ -78,9 +78,7 @@ import Testing
     @Test func `is refused by a blacklist at the fire`() async throws {
         let stage = try await ScheduleStage()
         let id = try await stage.create(stage.daily(from: 60))
-        var app = stage.app
-        app.isBlocked = true
-        #expect(try await stage.node.store.updateApp(app))
+        #expect(try await stage.node.store.updateApp(stage.app.id) { $0.isBlocked = true } != nil)
         try await stage.node.core.reloadApps()
         await stage.advance(seconds: 60)
         #expect(try await stage.node.core.schedules.fires(ofScheduleNamed: id, of: stage.app).count == 1)

@@ -82,7 +82,13 @@ import Testing
         _ = try Devices.adopt(after: ImportPlace(0), limit: 9, in: db)
         _ = try Devices.change(change, of: device.ordinal, in: app, in: db)
         try Devices.seen(Ordinals([1]), of: app, at: now, in: db)
-        try ActiveHours.record(Ordinals([1]), of: app, at: now, in: db)
+        for hours in [DeviceHours.active, .online] { try hours.record(Ordinals([1]), of: app, at: now, in: db) }
+        let text = Array(#"{"audience":{"tag":["t"]}}"#.utf8)
+        _ = try Definitions.create(
+            Definition(app: app, kind: .segment, name: "s", text: text, createdAt: now), in: db)
+        _ = try Plans.create(PushPlan(name: "p", description: "", createdAt: now), of: app, in: db)
+        _ = try Plans.describe("p", "d", of: app, in: db)
+        try Plans.count("p", of: app, at: now, in: db)
     }
 
     private static func schedule(_ app: AppID, _ cid: CIDRecord, in db: Database) throws {
@@ -118,7 +124,14 @@ import Testing
             let query = try TestDeviceQuery(page: "1", pageSize: "9", name: name, registrationID: nil)
             _ = try Devices.testDevices(of: app, query, in: db)
         }
-        _ = try ActiveHours.ordinals(of: app, from: now, until: now, in: db)
+        for hours in [DeviceHours.active, .online] {
+            _ = try hours.ordinals(of: app, from: now, until: now, in: db)
+        }
+        _ = try Devices.registered(of: app, from: now, until: now, in: db)
+        _ = try Definitions.definition(.segment, "s", of: app, in: db)
+        _ = try Definitions.definitions(.segment, of: app, in: db)
+        _ = try Plans.plan("p", of: app, in: db)
+        _ = try Plans.plans(of: app, in: db)
         _ = try Messages.message(MessageID(1), in: db)
         _ = try Messages.wide(of: app, at: now, in: db)
         _ = try Messages.inbox(of: 1, of: app, after: MessageID(0), at: now, limit: 9, in: db)
@@ -134,7 +147,8 @@ import Testing
         _ = try Messages.expire(at: later, limit: 1, in: db)
         _ = try Messages.retire(from: .start, cutoff: later, limit: 1, in: db)
         _ = try CIDs.expire(at: later, limit: 1, in: db)
-        _ = try ActiveHours.expire(at: later, limit: 1, in: db)
+        for hours in [DeviceHours.active, .online] { _ = try hours.expire(at: later, limit: 1, in: db) }
+        _ = try Definitions.delete(.segment, "s", of: app, in: db)
         _ = try Apps.update(try #require(try Apps.all(in: db).first), in: db)
         _ = try Apps.depart(app, in: db)
         while try Apps.removeRemains(limit: 9, in: db) != nil {}

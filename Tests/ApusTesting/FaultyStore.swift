@@ -248,4 +248,60 @@ extension FaultyStore {
         try self.reading()
         return try await self.real.nextDue(after: now)
     }
+
+    package func online(
+        of app: AppID, from: Timestamp, until: Timestamp
+    ) async throws(StoreError) -> Ordinals {
+        try self.reading()
+        return try await self.real.online(of: app, from: from, until: until)
+    }
+
+    package func registered(
+        of app: AppID, from: Timestamp, until: Timestamp
+    ) async throws(StoreError) -> PlatformCounts {
+        try self.reading()
+        return try await self.real.registered(of: app, from: from, until: until)
+    }
+
+    package func createDefinition(_ definition: Definition) async throws(StoreError) -> Bool {
+        try await self.real.createDefinition(definition)
+    }
+
+    package func definition(
+        _ kind: Definition.Kind, _ name: String, of app: AppID
+    ) async throws(StoreError) -> Definition? {
+        try self.reading()
+        return try await self.real.definition(kind, name, of: app)
+    }
+
+    package func definitions(_ kind: Definition.Kind, of app: AppID) async throws(StoreError) -> [Definition] {
+        try self.reading()
+        return try await self.real.definitions(kind, of: app)
+    }
+
+    package func deleteDefinition(
+        _ kind: Definition.Kind, _ name: String, of app: AppID
+    ) async throws(StoreError) -> Bool {
+        try await self.real.deleteDefinition(kind, name, of: app)
+    }
+
+    package func createPlan(_ plan: PushPlan, of app: AppID) async throws(StoreError) -> PushPlanCreation {
+        try await self.real.createPlan(plan, of: app)
+    }
+
+    package func describePlan(
+        _ name: String, _ description: String, of app: AppID
+    ) async throws(StoreError) -> Bool {
+        try await self.real.describePlan(name, description, of: app)
+    }
+
+    package func plan(_ name: String, of app: AppID) async throws(StoreError) -> PushPlan? {
+        try self.reading()
+        return try await self.real.plan(name, of: app)
+    }
+
+    package func plans(of app: AppID) async throws(StoreError) -> [PushPlan] {
+        try self.reading()
+        return try await self.real.plans(of: app)
+    }
 }

@@ -54,6 +54,8 @@ actor DeviceSteps {
             try await self.expectAcked(#"{"op":"click","msg_id":"\#(id)","kind":"\#(kind)"}"#, id, session)
         } else if let id = step["displays"]?.string {
             try await self.expectAcked(#"{"op":"display","msg_id":"\#(id)"}"#, id, session)
+        } else if step["opens"] != nil {
+            _ = try await session.ask(#"{"op":"active"}"#, until: "ok")
         } else if step["connects"] == nil {
             throw CaseRun.Failed(sentence: "unknown device step \(step.text)")
         }

@@ -56,6 +56,7 @@ struct Preparation {
         app.isVIP = given.json["vip"]?.boolean ?? true
         app.allowedSources = given.texts("allow_ips").compactMap { AddressBlock($0) }
         app = try await store.createApp(app)
+        for saved in given.json["saved"]?.array ?? [] { try await Self.save(saved, of: app.id, in: store) }
         var devices: [String: (registrationID: String, secret: String)] = [:]
         for (ordinal, device) in given.devices.enumerated() {
             let (name, deviceSecret) = ("1" + RandomText.hex(digits: 18), RandomText.hex(digits: 32))
@@ -76,6 +77,17 @@ struct Preparation {
             devices[device.name] = (name, deviceSecret)
         }
         return (keyText, secret, devices)
+    }
+
+    private static func save(_ json: JSON, of app: AppID, in store: SQLiteStore) async throws {
+        let kinds: [String: Definition.Kind] = ["segment": .segment, "abtest": .abtest, "template": .template]
+        guard let kind = kinds[json["kind"]?.string ?? ""], let text = json["definition"]?.text else {
+            throw CaseRun.Failed(sentence: "odd definition \(json.text)")
+        }
+        let definition = try Definition(
+            app: app, kind: kind, name: json["name"]?.string ?? "", text: Array(text.utf8),
+            createdAt: Clocks.system.now())
+        guard try await store.createDefinition(definition) else { throw CaseRun.Failed(sentence: "no app") }
     }
 
     func stage(of item: Case, on server: any ServerUnderTest) throws -> Stage {

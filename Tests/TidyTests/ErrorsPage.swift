@@ -137,6 +137,7 @@ enum ErrorsPage {
         case .httpsOnly: "plain HTTP, where `https-only` is on"
         case .messageUnknown: "the app has no push, or other object, with this id"
         case .deviceUnknown: "the app has no device with this registration id"
+        case .nameUnknown: "the app has no template, or push plan, of this name"
         case .methodNotAllowed: "the path does not offer this method"
         case .retired: "API version 2, or a push for Windows Phone alone"
         case .rateLimited:

@@ -34,7 +34,7 @@ struct TargetTable {
             ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"], system: ["Synchronization"]),
         "ApusClient": .init(["ApusContract", "ApusWire"], theirs: ["NIOCore", "NIOPosix", "NIOSSL"]),
         "apus": .init(
-            ["ApusAPI", "ApusClient", "ApusContract", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite"],
+            ["ApusAPI", "ApusClient", "ApusContract", "ApusCore", "ApusEdge", "ApusHTTP", "ApusSQLite", "ApusWire"],
             theirs: ["ArgumentParser", "Logging", "NIOCore", "NIOPosix", "NIOHTTP1", "UnixSignals"],
             // Foundation: files and the environment. Glibc: ending at once.
             system: ["Synchronization", "Foundation", "Glibc"]),

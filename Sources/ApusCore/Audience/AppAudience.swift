@@ -129,7 +129,8 @@ package final class AppAudience: Sendable {
 
     /// Resolves an audience: kinds combine with AND, inside a kind as the contract says.
     ///
-    /// Segments, A/B tests and live activities match nobody here; the push service refuses them first where it must.
+    /// Segments, A/B tests and live activities match nobody here: ``AudienceResolver`` puts what was saved in their
+    /// place.
     /// - Parameters:
     ///   - testOnly: only test devices (`options.test_model`).
     package func resolve(

@@ -52,6 +52,9 @@ package final class Presence: Sendable {
         self.state.withLock { $0.online[app]?.intersection(ordinals) ?? Ordinals() }
     }
 
+    /// All devices of an app that are online.
+    package func online(of app: AppID) -> Ordinals { self.state.withLock { $0.online[app] ?? Ordinals() } }
+
     /// What the store should learn, and is not told again: signs of life since the last call.
     package func takeSigns(at now: Timestamp) -> [Write] {
         let (seen, active) = self.state.withLock { state in

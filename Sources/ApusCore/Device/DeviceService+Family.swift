@@ -234,11 +234,7 @@ extension DeviceService {
     }
 
     private func changeAll(_ orders: [DeviceChangeOrder], in app: AppID) async throws(Refusal) {
-        switch await self.committer.commit(.changeAll(orders, in: app)) {
-        case .done, .changed, .changedAll, .adopted: return
-        case .refused(let refusal): throw refusal
-        case .failed(let error): throw Refusal(error)
-        }
+        try await self.committer.commit(.changeAll(orders, in: app)).get()
     }
 
     private func read<Value: Sendable>(

@@ -125,11 +125,7 @@ package final class DeviceService: Sendable {
     package func change(_ change: DeviceChange, of key: DeviceKey) async throws(Refusal) {
         guard !change.isEmpty else { return }
         try self.checkAlias(change, of: key.app, current: key.ordinal)
-        switch await self.committer.commit(.change(change, of: key.ordinal, in: key.app)) {
-        case .done, .changed, .changedAll, .adopted: return
-        case .refused(let refusal): throw refusal
-        case .failed(let error): throw Refusal(error)
-        }
+        try await self.committer.commit(.change(change, of: key.ordinal, in: key.app)).get()
     }
 
     /// Notes that the app was opened by its user. Written behind.

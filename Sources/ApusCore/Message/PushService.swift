@@ -10,9 +10,10 @@ package final class PushService: Sendable {
     private let presence: Presence
     private let book: DeliveryBook
     private let committer: Committer
-    private let store: any Store
+    let store: any Store
     private let clocks: Clocks
     let cids: CIDTable
+    private let resolver: AudienceResolver
     private let days: DailyBook
 
     /// Builds it over the services of one node.
@@ -27,6 +28,7 @@ package final class PushService: Sendable {
         self.committer = committer
         self.store = store
         self.clocks = clocks
+        self.resolver = AudienceResolver(index: index, store: store, clocks: clocks)
         self.days = DailyBook(store: store)
         self.cids = CIDTable(waitSeconds: waitSeconds)
     }
@@ -115,22 +117,23 @@ extension PushService {
         guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
             throw .bad("options.time_to_live", "at most \(ttlMax) seconds for this app")
         }
-        if let name = request.options.businessOperationCode {
-            throw .bad("options.business_operation_code", "the name of a push plan, '\(name)' is none")
-        }
-        if case .matching(let kinds) = request.audience {
-            if kinds.segment != nil { throw .bad("audience.segment", "the name of a segment of this app") }
-            if kinds.abtest != nil { throw .bad("audience.abtest", "the name of an A/B test of this app") }
-        }
+        if let name = request.options.businessOperationCode { try await self.checkPlan(name, of: app) }
         if let id = request.options.overrideMessageID, !isForLater { try await self.checkOverride(id, of: app) }
-        let audience = self.index[app.id].resolve(
-            request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
+        let audience = try await self.resolver.resolve(request, of: app.id)
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
         if request.options.spreadMinutes > 0, !isForLater {
             let runningMax = limits.ceiling(.timedPushesRunning)
             guard self.book.pacedCount(of: app.id) < runningMax else { throw Self.tooManyPaced(runningMax) }
         }
         return audience
+    }
+
+    private func checkPlan(_ name: String, of app: App) async throws(Refusal) {
+        let plan: PushPlan?
+        do { plan = try await self.store.plan(name, of: app.id) } catch { throw Refusal(error) }
+        guard plan != nil else {
+            throw .bad("options.business_operation_code", "the name of a push plan, '\(name)' is none")
+        }
     }
 
     private func checkOverride(_ id: MessageID, of app: App) async throws(Refusal) {
@@ -204,11 +207,7 @@ extension PushService {
     }
 
     private func keep(_ make: (MessageID) -> Write) async throws(Refusal) {
-        switch await self.committer.commit(make) {
-        case .done, .changed, .changedAll, .adopted: return
-        case .refused(let refusal): throw refusal
-        case .failed(let error): throw Refusal(error)
-        }
+        try await self.committer.commit(make).get()
     }
 
     private func deliverable(_ id: MessageID) async throws(Refusal) -> Deliverable? {

@@ -72,6 +72,33 @@ package protocol Store: Sendable {
     /// Kept for 92 days: the 60 that statistics reach back, and on to the start of a month.
     func active(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals
 
+    /// The devices that were connected in the hours that touch the span, `until` excluded; kept as
+    /// ``active(of:from:until:)``.
+    func online(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals
+    /// How many devices were registered in the span, `until` excluded, by platform.
+    func registered(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> PlatformCounts
+
+    /// Keeps something under a new name.
+    ///
+    /// - Returns: false when there is no such app.
+    /// - Throws: ``StoreError/conflict`` when the name is taken.
+    func createDefinition(_ definition: Definition) async throws(StoreError) -> Bool
+    func definition(_ kind: Definition.Kind, _ name: String, of app: AppID) async throws(StoreError) -> Definition?
+    /// Everything of one kind that an app has, by name.
+    func definitions(_ kind: Definition.Kind, of app: AppID) async throws(StoreError) -> [Definition]
+    /// - Returns: false when there is no such name.
+    func deleteDefinition(_ kind: Definition.Kind, _ name: String, of app: AppID) async throws(StoreError) -> Bool
+
+    /// Keeps a new push plan, within ``PushPlan/countMax``.
+    func createPlan(_ plan: PushPlan, of app: AppID) async throws(StoreError) -> PushPlanCreation
+    /// Replaces the description of a push plan.
+    ///
+    /// - Returns: false when there is no such plan.
+    func describePlan(_ name: String, _ description: String, of app: AppID) async throws(StoreError) -> Bool
+    func plan(_ name: String, of app: AppID) async throws(StoreError) -> PushPlan?
+    /// All push plans of an app, in order of creation.
+    func plans(of app: AppID) async throws(StoreError) -> [PushPlan]
+
     /// The answer that a cid got, while it is kept.
     func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer?
 
@@ -117,7 +144,8 @@ package enum StoreError: Error, Equatable, Sendable {
 /// One change of the store.
 package enum Write: Sendable {
     /// Keeps a message, its waiting entries, and the answer under its cid. The decoded request goes along for those who
-    /// follow the commit; nil means that it has to be decoded from the payload.
+    /// follow the commit, and the push plan that it names counts it; nil means that it has to be decoded from the
+    /// payload, and that no plan counts it.
     /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
     /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
     case message(Message, request: PushRequest? = nil, cid: CIDRecord?)
@@ -138,7 +166,7 @@ package enum Write: Sendable {
     /// No change: reads, at its own place in the order of the writes, up to `limit` devices that were imported after a
     /// place. The outcome is ``WriteOutcome/adopted(_:through:)``.
     case adopt(after: ImportPlace, limit: Int)
-    /// Devices that were seen alive.
+    /// Devices that were seen alive, that is connected.
     case seen(Ordinals, of: AppID, at: Timestamp)
     /// Devices whose app was opened, for user statistics.
     case active(Ordinals, of: AppID, at: Timestamp)
@@ -214,6 +242,17 @@ package struct TestDevicePage: Sendable, Equatable {
     package init(total: Int, devices: [Device]) {
         self.total = total
         self.devices = devices
+    }
+}
+
+extension WriteOutcome {
+    /// - Throws: why nothing was kept.
+    package func get() throws(Refusal) {
+        switch self {
+        case .done, .changed, .changedAll, .adopted: return
+        case .refused(let refusal): throw refusal
+        case .failed(let error): throw Refusal(error)
+        }
     }
 }
 

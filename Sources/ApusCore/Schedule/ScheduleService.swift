@@ -107,11 +107,7 @@ package final class ScheduleService: Sendable {
     /// - Throws: as ``schedule(named:of:)``.
     package func delete(_ name: String, of app: App) async throws(Refusal) {
         guard let id = ScheduleID(name) else { throw Refusal(.messageUnknown) }
-        switch await self.committer.commit(.deleteSchedule(id, of: app.id)) {
-        case .done, .changed, .changedAll, .adopted: return
-        case .refused(let refusal): throw refusal
-        case .failed(let error): throw Refusal(error)
-        }
+        try await self.committer.commit(.deleteSchedule(id, of: app.id)).get()
     }
 }
 

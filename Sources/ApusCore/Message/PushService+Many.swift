@@ -1,0 +1,67 @@
+extension PushService {
+    /// Accepts the items of a batch, each a push of its own: one that is refused does not hold up the others.
+    ///
+    /// Items for one target are accepted in their order; an item whose cid is known is answered as it was then,
+    /// whatever else it says.
+    /// - Returns: what became of each item, in order. Those accepted are durable.
+    package func push(_ batch: BatchRequest, of app: App) async -> [Result<PushAnswer, Refusal>] {
+        await self.inLanes(batch.items, lane: \.target) { (item) throws(Refusal) in
+            switch item.push {
+            case .success(let push): return try await self.push(push, of: app)
+            case .failure(let refusal):
+                if let cid = item.cid, let answer = try await self.answer(to: cid, of: app) { return answer }
+                throw refusal
+            }
+        }
+    }
+
+    /// Accepts pushes by template, each on its own as those of a batch.
+    ///
+    /// - Returns: what became of each item, in order.
+    /// - Throws: ``Refusal/Kind/nameUnknown`` when the app has no such template; store refusals.
+    package func push(
+        _ request: TemplateRequest, of app: App
+    ) async throws(Refusal) -> [Result<PushAnswer, Refusal>] {
+        let definition: Definition?
+        do {
+            definition = try await self.store.definition(.template, request.id, of: app.id)
+        } catch {
+            throw Refusal(error)
+        }
+        guard let definition else { throw Refusal(.nameUnknown, "The template does not exist") }
+        let template: PushTemplate
+        // It was checked when it was saved: that it does not read any more is no fault of the caller.
+        do { template = try PushTemplate(decoding: definition.text) } catch { throw Refusal(.internalFault) }
+        // Where two items may mean one device, all keep their order.
+        let names = request.items.flatMap(\.names)
+        let mayMeet = Set(names).count < names.count
+        return await self.inLanes(request.items, lane: { mayMeet ? "" : $0.names.first ?? "" }) {
+            (item) throws(Refusal) in try await self.push(try item.push(template), of: app)
+        }
+    }
+
+    /// Does one thing with every item: in order within a lane, the lanes side by side, so that all share few commits.
+    private func inLanes<Item: Sendable>(
+        _ items: [Item], lane: (Item) -> String,
+        _ body: @escaping @Sendable (Item) async throws(Refusal) -> PushAnswer
+    ) async -> [Result<PushAnswer, Refusal>] {
+        let lanes = Dictionary(grouping: items.enumerated(), by: { lane($0.element) })
+        let outcomes = await withTaskGroup(of: [(Int, Result<PushAnswer, Refusal>)].self) { group in
+            for lane in lanes.values {
+                group.addTask {
+                    var outcomes: [(Int, Result<PushAnswer, Refusal>)] = []
+                    for (place, item) in lane {
+                        do throws(Refusal) {
+                            outcomes.append((place, .success(try await body(item))))
+                        } catch {
+                            outcomes.append((place, .failure(error)))
+                        }
+                    }
+                    return outcomes
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        return outcomes.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+}
