@@ -75,7 +75,7 @@ let package = Package(
                 "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2,
                 nioSSL,
             ]),
-        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
+        tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting", logging]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
         tests(
             "ApusEdgeTests",
