@@ -1,5 +1,6 @@
 import ApusCore
 import ApusTesting
+import Logging
 import Testing
 
 @Suite struct `A scheduled task` {
@@ -30,6 +31,22 @@ import Testing
         }
         await stage.advance(seconds: 86_400)
         #expect(try await stage.codes(id) == [0, 0, 0, 0])
+    }
+
+    @Test func `is not passed over when it falls due while the runner looks`() async throws {
+        let stage = try await ScheduleStage()
+        try await stage.create(stage.single(in: 2))
+        let due = stage.node.clock.now.adding(seconds: 2)
+        let (clock, core) = (stage.node.clock, stage.node.core)
+        let ticking = Clocks(
+            now: {
+                clock.advance(seconds: 1)
+                return clock.now
+            }, monotonicNanoseconds: clock.clocks.monotonicNanoseconds)
+        let runner = ScheduleRunner(
+            directory: core.directory, pushes: core.pushes, committer: core.committer, store: stage.node.store,
+            bell: ScheduleBell(), clocks: ticking, logger: Logger(label: "apus.test") { _ in SwiftLogNoOpLogHandler() })
+        #expect(await runner.fireDue().fire == due)
     }
 
     @Test func `evaluates its audience at the fire`() async throws {

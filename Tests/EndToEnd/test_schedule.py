@@ -140,7 +140,7 @@ def test_many_tasks_of_one_instant_fire_together(start, devices):
 
 
 def test_stop_and_start_around_the_instant(own_server, devices):
-    app = own_server.app()
+    app = own_server.app("restarts", "--limit", "schedule_per_minute=0")
     device = devices(own_server).register(app)
     device.drop()
     before = create(app, single(1))

@@ -95,7 +95,7 @@ enum ConfigurationPage {
         case .pushPerMinute: "Calls of the push family in a minute; over it 429 / 2002."
         case .reportPerMinute: "Calls of the report family, likewise."
         case .devicePerMinute: "Calls of the device family. Not served yet."
-        case .schedulePerMinute: "Calls of the schedule family. Not served yet."
+        case .schedulePerMinute: "Calls of the schedule family."
         case .filePerMinute: "Calls of the file family. Not served yet."
         case .adminPerMinute: "Calls of the Admin API per developer key. Not served yet."
         case .failedAuthPerMinute:
@@ -108,7 +108,7 @@ enum ConfigurationPage {
         case .offlinePerDevice:
             "Pushes that wait for one device. At its login the oldest beyond are dropped, and counted as dropped."
         case .cidPerCall: "Ids of one call to `/v3/push/cid`, at most 1000."
-        case .schedulesLive: "Live scheduled tasks. Not served yet."
+        case .schedulesLive: "Live scheduled tasks."
         case .timedPushesRunning: "Pushes with `big_push_duration` that are being spread at a time; over it 400 / 1012."
         case .pushesPerDevicePerDay: "Pushes to one device in a day of UTC+8; a push to a device over it is 403 / 2005."
         case .framesPerSecond:

@@ -93,8 +93,10 @@ package actor ScheduleRunner {
         var next: Timestamp?
         repeat {
             do throws(StoreError) {
-                try await self.fireAll(at: self.clocks.now())
-                next = try await self.store.nextDue(after: self.clocks.now())
+                // One look at the clock for both, so that no fire falls between what was due and what comes next.
+                let now = self.clocks.now()
+                try await self.fireAll(at: now)
+                next = try await self.store.nextDue(after: now)
             } catch {
                 self.logger.error("the store failed the schedules", metadata: ["error": "\(error)"])
                 let again = self.nanoseconds(after: Self.storeRetrySeconds)
