@@ -40,8 +40,10 @@ extension Devices {
     private static func testDevices(
         of app: AppID, named text: String, _ query: TestDeviceQuery, in db: Database
     ) throws -> TestDevicePage {
-        let some =
-            "FROM devices INDEXED BY devices_for_tests WHERE app = ?1 AND is_test = 1 AND instr(coalesce(test_name, ''), ?2) > 0"
+        let some = """
+            FROM devices INDEXED BY devices_for_tests
+            WHERE app = ?1 AND is_test = 1 AND instr(coalesce(test_name, ''), ?2) > 0
+            """
         let total: Int? = try db.first("SELECT count(*) \(some)", app.number, text) {
             try Cells($0, of: "devices").number(0)
         }
