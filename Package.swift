@@ -52,7 +52,7 @@ let package = Package(
         room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
         room("ApusSQLite", ["ApusCore", grdb]),
-        room("ApusAPI", ["ApusCore", "ApusHTTP", nioCore, nioHTTP1, logging]),
+        room("ApusAPI", ["ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL, logging]),
         room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioPosix, nioHTTP1, nioSSL, logging, crypto]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(

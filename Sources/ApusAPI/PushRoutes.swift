@@ -8,6 +8,7 @@ enum PushRoutes {
         switch path {
         case []: return [Route(.POST, .push, answer: self.push)]
         case ["validate"]: return [Route(.POST, .push, answer: self.validate)]
+        case ["file"]: return [Route(.POST, .push, isVIPOnly: true, answer: self.file)]
         case ["cid"]: return [Route(.GET, .push, answer: self.cid)]
         case let path where path.count == 1 && path[0].utf8.allSatisfy(\.isDigit):
             return [Route(.DELETE, .push) { call throws(Refusal) in try await self.withdraw(path[0], call) }]
@@ -16,6 +17,15 @@ enum PushRoutes {
     }
 
     @Sendable private static func push(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.push(call, audience: .devices)
+    }
+
+    /// The audience is an uploaded list.
+    @Sendable private static func file(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.push(call, audience: .file)
+    }
+
+    private static func push(_ call: Call, audience rule: AudienceRule) async throws(Refusal) -> [UInt8] {
         try self.refuseEncrypted(call)
         let root = try JSONValue.requestBody(try call.bodyBytes())
         // A replay is answered whatever else its body says.
@@ -24,7 +34,7 @@ enum PushRoutes {
         {
             return answer.body
         }
-        return try await call.core.pushes.push(try PushRequest(root), of: call.app).body
+        return try await call.core.pushes.push(try PushRequest(root, audience: rule), of: call.app).body
     }
 
     @Sendable private static func validate(_ call: Call) async throws(Refusal) -> [UInt8] {
@@ -59,7 +69,7 @@ enum PushRoutes {
     }
 
     /// Bodies encrypted for the vendor's key cannot be read by anybody else.
-    private static func refuseEncrypted(_ call: Call) throws(Refusal) {
+    static func refuseEncrypted<Who>(_ call: CallOf<Who>) throws(Refusal) {
         guard let type = call.request.headers.first(name: "X-Encrypt-Type"), !type.isEmpty else { return }
         throw Refusal(
             .badValue,
@@ -69,7 +79,7 @@ enum PushRoutes {
 
 extension PushAnswer {
     /// Exactly two keys, both strings: strict clients fail on a third.
-    fileprivate var body: [UInt8] {
+    var body: [UInt8] {
         var body: [UInt8] = []
         body.reserveCapacity(56)
         body.append(json: #"{"sendno":""#)

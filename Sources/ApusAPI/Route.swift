@@ -10,25 +10,77 @@ struct Route: Sendable {
     let bucket: Quota.Bucket
     /// Whether it answers apps with VIP rights only; every app has them unless its operator took them away.
     var isVIPOnly = false
-    /// The body of a success.
-    let answer: @Sendable (Call) async throws(Refusal) -> [UInt8]
+    /// The most that its body may be.
+    var size = BodySize.json
+    /// Who may call, and the answer to each.
+    let answer: Answer
 
+    /// What may be sent to a path, which decides how many bytes of it are read.
+    enum BodySize: Sendable {
+        /// `body_bytes`.
+        case json
+        /// One file, `file_bytes` and the form around it.
+        case file
+        /// Some images, `image_bytes` each, and the form around them.
+        case images
+        /// Two certificates and the form around them.
+        case certificates
+    }
+
+    /// The answer, by who calls: whose credentials a path takes is part of the route.
+    enum Answer: Sendable {
+        case app(@Sendable (Call) async throws(Refusal) -> Reply)
+        case group(@Sendable (GroupCall) async throws(Refusal) -> Reply)
+        case developer(@Sendable (DeveloperCall) async throws(Refusal) -> Reply)
+        /// An app or a developer.
+        case uploader(@Sendable (UploaderCall) async throws(Refusal) -> Reply)
+    }
+
+    init(_ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false, size: BodySize = .json, _ answer: Answer)
+    {
+        self.method = method
+        self.bucket = bucket
+        self.isVIPOnly = isVIPOnly
+        self.size = size
+        self.answer = answer
+    }
+
+    /// A route for apps.
+    ///
+    /// - Parameter answer: the body of a success.
     init(
         _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false,
         answer: @escaping @Sendable (Call) async throws(Refusal) -> [UInt8]
     ) {
-        self.method = method
-        self.bucket = bucket
-        self.isVIPOnly = isVIPOnly
-        self.answer = answer
+        self.init(
+            method, bucket, isVIPOnly: isVIPOnly,
+            .app { call throws(Refusal) in Reply(try await answer(call)) })
     }
 }
 
+/// The body of an answer, with its status where that is not 200.
+struct Reply: Sendable {
+    let body: [UInt8]
+    /// Other than 200 only where a refusal has more to say than its `error`.
+    var status = StatusCode.ok
+
+    init(_ body: [UInt8], status: StatusCode = .ok) {
+        self.body = body
+        self.status = status
+    }
+
+    /// Success without anything to tell.
+    static var empty: Reply { Reply(Array("{}".utf8)) }
+}
+
 /// A request whose caller is known and may call.
-struct Call: Sendable {
+struct CallOf<Who: Sendable>: Sendable {
     let request: HTTPRequest
     let core: Core
-    let app: App
+    /// Whose credentials came along.
+    let who: Who
+    /// Where the request comes from.
+    let caller: Caller
 
     /// The body's bytes, for a decoder.
     func bodyBytes() throws(Refusal) -> [UInt8] { Array(try self.request.body.bytes().readableBytesView) }
@@ -37,12 +89,24 @@ struct Call: Sendable {
     func query(_ name: String) -> String? { self.request.target.query[name] }
 }
 
+/// A call of an app.
+typealias Call = CallOf<App>
+typealias GroupCall = CallOf<AppGroup>
+typealias DeveloperCall = CallOf<Developer>
+typealias UploaderCall = CallOf<Authenticator.Uploader>
+
+extension CallOf<App> {
+    var app: App { self.who }
+}
+
 /// What lies at a path.
 enum Place: Sendable {
     /// At least one method.
     case offers([Route])
     /// The state of the node, for whoever asks.
     case health
+    /// A picture that an app uploaded, for whoever has its URL.
+    case picture(String)
     /// An API version that was taken out of service.
     case retired
     case unknown
@@ -52,6 +116,8 @@ enum Place: Sendable {
         switch segments.first {
         case "v2", "sendmsg": self = .retired
         case "healthz" where segments.count == 1: self = .health
+        case "v1": self = AdminRoutes.routes(at: Array(segments.dropFirst())).map(Self.offers) ?? .unknown
+        case "pictures" where segments.count == 2: self = .picture(segments[1])
         case "v3": self = Self.routes(v3: Array(segments.dropFirst())).map(Self.offers) ?? .unknown
         default: self = .unknown
         }
@@ -60,6 +126,10 @@ enum Place: Sendable {
     private static func routes(v3 path: [String]) -> [Route]? {
         switch path.first {
         case "push": PushRoutes.routes(at: Array(path.dropFirst()))
+        case "grouppush": GroupRoutes.pushRoutes(at: Array(path.dropFirst()))
+        case "group": GroupRoutes.reportRoutes(at: Array(path.dropFirst()))
+        case "files": FileRoutes.routes(at: Array(path.dropFirst()))
+        case "images": ImageRoutes.routes(at: Array(path.dropFirst()))
         // The one host of the Beijing zone tells its families apart by a segment of their own.
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
         default: ReportRoutes.routes(at: path)
@@ -71,7 +141,7 @@ extension Family {
     /// The family whose codes answer at a path, known or not.
     init(path segments: [String]) {
         switch (segments.first, segments.dropFirst().first) {
-        case ("healthz", _): self = .node
+        case ("healthz", _), ("pictures", _): self = .node
         case ("v1", _): self = .admin
         case ("v3", "received"), ("v3", "status"), ("v3", "messages"), ("v3", "users"), ("v3", "report"),
             ("v3", "group"):

@@ -48,6 +48,8 @@ enum Apps {
     static func depart(_ id: AppID, in db: Database) throws -> Bool {
         guard try db.run("DELETE FROM apps WHERE id = ?", id.number) == 1 else { return false }
         try db.run("INSERT INTO departed_apps (app) VALUES (?)", id.number)
+        try Developers.forget(id, in: db)
+        try Uploads.removeAll(of: .app(id), in: db)
         return true
     }
 

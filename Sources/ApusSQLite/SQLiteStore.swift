@@ -56,7 +56,7 @@ package final class SQLiteStore: Store {
     }
 
     /// Reads on one of the reading connections, in turn.
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
         let turn = self.turn.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -69,7 +69,7 @@ package final class SQLiteStore: Store {
 extension SQLiteStore {
     /// How many messages or rows one step of ``sweep(at:retentionSeconds:)`` or ``deleteApp(_:)`` takes on; commits get
     /// their turn between two steps.
-    private static let stepMax = 500
+    static let stepMax = 500
 
     package func createApp(_ app: App) async throws(StoreError) -> App {
         try await self.write { db in try Apps.create(app, in: db) }
@@ -109,6 +109,7 @@ extension SQLiteStore {
             rows += step.rows
             place = step.next
         }
+        rows += try await self.sweepAccounts(at: now)
         return rows + (try await self.removeRemains())
     }
 
@@ -122,7 +123,7 @@ extension SQLiteStore {
     /// Runs steps, each in a transaction of its own, while there is more to do.
     ///
     /// - Returns: how many rows went in all.
-    private func inSteps(
+    func inSteps(
         _ step: @Sendable (Database) throws -> (rows: Int, more: Bool)
     ) async throws(StoreError) -> Int {
         var (rows, more) = (0, true)

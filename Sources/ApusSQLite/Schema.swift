@@ -14,6 +14,11 @@ enum Schema {
                 try db.execute(sql: table)
             }
         }
+        migrator.registerMigration("v2-accounts") { db in
+            for table in [Developers.table, Groups.table, Certificates.table, Uploads.table] {
+                try db.execute(sql: table)
+            }
+        }
         return migrator
     }
 

@@ -33,7 +33,9 @@ struct TargetTable {
             // Foundation: threads, and GRDB speaks in its types. Glibc: locks and modes of files.
             system: ["Synchronization", "Foundation", "Glibc"]),
         "ApusAPI": .init(
-            ["ApusCore", "ApusContract", "ApusHTTP"], theirs: ["NIOCore", "NIOHTTP1", "Logging"],
+            ["ApusCore", "ApusContract", "ApusHTTP"],
+            // NIOSSL: PKCS#12. NIOPosix: its threads, for what takes a while.
+            theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging"],
             system: ["Synchronization"]),
         "ApusEdge": .init(
             ["ApusCore", "ApusContract", "ApusHTTP", "ApusWire"],

@@ -18,7 +18,7 @@ package final class Deliverable: Sendable {
     /// - Throws: ``StoreError/corrupt(_:)`` when the stored payload does not decode any more.
     package convenience init(message: Message) throws(StoreError) {
         do {
-            self.init(message: message, request: try PushRequest(decoding: message.payload))
+            self.init(message: message, request: try PushRequest(decoding: message.payload, audience: .devicesOrFile))
         } catch {
             throw .corrupt("message \(message.id.text) does not decode: \(error.message(for: .push))")
         }

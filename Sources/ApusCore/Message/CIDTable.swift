@@ -3,9 +3,10 @@ private import Synchronization
 /// Idempotency: one push per cid, whoever sends it again, at the same time or after a restart.
 ///
 /// Answers are kept in the store, in the transaction of their message. This table only holds those who are at it now.
-final class CIDTable: Sendable {
+/// `Owner` is who the ids are scoped to.
+final class CIDTable<Owner: Hashable & Sendable>: Sendable {
     private struct Key: Hashable {
-        let app: AppID
+        let owner: Owner
         let cid: CID
     }
 
@@ -13,9 +14,9 @@ final class CIDTable: Sendable {
 
     /// Runs the body alone among all pushes with this cid; the others wait and then find its answer in the store.
     func alone<Answer>(
-        _ cid: CID, of app: AppID, _ body: () async throws(Refusal) -> Answer
+        _ cid: CID, of owner: Owner, _ body: () async throws(Refusal) -> Answer
     ) async throws(Refusal) -> Answer {
-        let key = Key(app: app, cid: cid)
+        let key = Key(owner: owner, cid: cid)
         await self.enter(key)
         defer { self.leave(key) }
         return try await body()

@@ -12,8 +12,9 @@ package final class PushService: Sendable {
     private let committer: Committer
     private let store: any Store
     private let clocks: Clocks
-    private let cids = CIDTable()
+    private let cids = CIDTable<AppID>()
     private let days: DailyBook
+    private let files: FileService
 
     /// Builds it over the services of one node.
     package init(
@@ -28,16 +29,21 @@ package final class PushService: Sendable {
         self.store = store
         self.clocks = clocks
         self.days = DailyBook(store: store)
+        self.files = FileService(store: store, clocks: clocks)
     }
 
     /// Accepts a push. Durable when it returns; delivery has begun.
     ///
-    /// - Throws: what ``resolve(_:of:)`` throws, limits, and store refusals. Nothing is kept then.
-    package func push(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
-        guard let cid = request.cid else { return try await self.accept(request, of: app) }
+    /// - Parameter list: the content of the file that the audience names, where the caller has read it for several
+    ///   apps; nil for a file of the app's own.
+    /// - Throws: what ``resolve(_:of:list:)`` throws, limits, and store refusals. Nothing is kept then.
+    package func push(
+        _ request: PushRequest, of app: App, list: AudienceList? = nil
+    ) async throws(Refusal) -> PushAnswer {
+        guard let cid = request.cid else { return try await self.accept(request, of: app, list: list) }
         return try await self.cids.alone(cid, of: app.id) { () throws(Refusal) in
             if let answer = try await self.answer(to: cid, of: app) { return answer }
-            return try await self.accept(request, of: app)
+            return try await self.accept(request, of: app, list: list)
         }
     }
 
@@ -74,7 +80,9 @@ package final class PushService: Sendable {
 
 extension PushService {
     /// Whom a push means, after the checks that need the app's state.
-    private func resolve(_ request: PushRequest, of app: App) async throws(Refusal) -> Ordinals {
+    private func resolve(
+        _ request: PushRequest, of app: App, list: AudienceList? = nil
+    ) async throws(Refusal) -> Ordinals {
         let limits = self.directory.limits(of: app.id)
         let ttlMax = limits.ceiling(.timeToLiveMaxSeconds)
         guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
@@ -88,14 +96,27 @@ extension PushService {
             if kinds.abtest != nil { throw .bad("audience.abtest", "the name of an A/B test of this app") }
         }
         if let id = request.options.overrideMessageID { try await self.checkOverride(id, of: app) }
-        let audience = self.index[app.id].resolve(
-            request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
+        let audience = try await self.audience(of: request, in: app, list: list)
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
         if request.options.spreadMinutes > 0 {
             let runningMax = limits.ceiling(.timedPushesRunning)
             guard self.book.pacedCount(of: app.id) < runningMax else { throw Self.tooManyPaced(runningMax) }
         }
         return audience
+    }
+
+    private func audience(
+        of request: PushRequest, in app: App, list: AudienceList?
+    ) async throws(Refusal) -> Ordinals {
+        let index = self.index[app.id]
+        guard case .matching(let kinds) = request.audience, let name = kinds.fileID else {
+            return index.resolve(
+                request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
+        }
+        let named =
+            if let list { list } else { try await self.files.list(named: name, of: [.app(app.id)]) }
+        return await index.resolve(
+            named, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
     }
 
     private func checkOverride(_ id: MessageID, of app: App) async throws(Refusal) {
@@ -106,8 +127,10 @@ extension PushService {
     }
 
     /// To whom, keep it; telling follows from the commit (see ``Core``).
-    private func accept(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
-        let audience = try await self.resolve(request, of: app)
+    private func accept(
+        _ request: PushRequest, of app: App, list: AudienceList?
+    ) async throws(Refusal) -> PushAnswer {
+        let audience = try await self.resolve(request, of: app, list: list)
         let index = self.index[app.id]
         let target = index.members(of: audience, on: request.content.platforms).optimized()
         let isBroadcast = request.audience == .all
