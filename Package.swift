@@ -72,7 +72,7 @@ let package = Package(
         tests(
             "ApusHTTPTests",
             [
-                "ApusHTTP", "ApusContract", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioSSL,
+                "ApusHTTP", "ApusContract", "ApusTesting", logging, nioCore, nioPosix, nioEmbedded, nioHTTP1, nioHTTP2, nioSSL,
             ]),
         tests("ApusCoreTests", ["ApusCore", "ApusSQLite", "ApusTesting"]),
         tests("ApusSQLiteTests", ["ApusSQLite", "ApusCore", "ApusTesting", grdb]),
@@ -80,6 +80,7 @@ let package = Package(
         tests(
             "ConformanceTests",
             ["apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging, nioCore]),
+        tests("ApusAPITests", ["ApusAPI", "ApusContract", "ApusCore"]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]
 )

@@ -34,12 +34,16 @@ package final class PushService: Sendable {
 
     /// Accepts a push. Durable when it returns; delivery has begun.
     ///
+    /// - Throws: what ``resolve(_:of:list:)`` throws, limits, and store refusals. Nothing is kept then.
+    package func push(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
+        try await self.push(request, of: app, list: nil)
+    }
+
+    /// Accepts a push as ``push(_:of:)`` does.
+    ///
     /// - Parameter list: the content of the file that the audience names, where the caller has read it for several
     ///   apps; nil for a file of the app's own.
-    /// - Throws: what ``resolve(_:of:list:)`` throws, limits, and store refusals. Nothing is kept then.
-    package func push(
-        _ request: PushRequest, of app: App, list: AudienceList? = nil
-    ) async throws(Refusal) -> PushAnswer {
+    func push(_ request: PushRequest, of app: App, list: AudienceList?) async throws(Refusal) -> PushAnswer {
         guard let cid = request.cid else { return try await self.accept(request, of: app, list: list) }
         return try await self.cids.alone(cid, of: app.id) { () throws(Refusal) in
             if let answer = try await self.answer(to: cid, of: app) { return answer }
