@@ -63,13 +63,13 @@ struct AppForm: Equatable {
     /// Nil where the app joins no group.
     let groupName: String?
 
-    /// - Throws: ``Refusal/Kind/missingValue`` or ``Refusal/Kind/badValue``, in the vendor's words where they are known.
+    /// - Throws: ``Refusal/Kind/missingValue`` or ``Refusal/Kind/badValue``, in the vendor's words where known.
     init(_ bytes: [UInt8]) throws(Refusal) {
         let root = try? JSONValue(parsing: bytes)
         self.name = try Self.text("app_name", root?["app_name"], max: DeveloperService.nameMax)
         self.androidPackage = try Self.text("android_package", root?["android_package"], max: 255)
         guard Self.isPackage(self.androidPackage) else {
-            throw Refusal(.badValue, "Request parameter android_package is illegal: a package name as com.example.app")
+            throw Refusal(.badValue, "Request parameter android_package is illegal: a package name as com.example")
         }
         self.groupName = try root?["group_name"].flatMap { (value) throws(Refusal) in
             // An empty name is no name.

@@ -82,7 +82,9 @@ enum GroupRoutes {
                 throw .bad("group_msgids", "numbers as gid1828256757, with commas between them")
             }
             if !ids.contains(id) { ids.append(id) }
-            guard ids.count <= Self.idsMax else { throw .bad("group_msgids", "at most \(Self.idsMax) distinct numbers") }
+            guard ids.count <= Self.idsMax else {
+                throw .bad("group_msgids", "at most \(Self.idsMax) distinct numbers")
+            }
         }
         guard !ids.isEmpty else { throw .missing("group_msgids") }
         return ids

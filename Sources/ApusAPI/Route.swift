@@ -36,8 +36,10 @@ struct Route: Sendable {
         case uploader(@Sendable (UploaderCall) async throws(Refusal) -> Reply)
     }
 
-    init(_ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false, size: BodySize = .json, _ answer: Answer)
-    {
+    init(
+        _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false, size: BodySize = .json,
+        _ answer: Answer
+    ) {
         self.method = method
         self.bucket = bucket
         self.isVIPOnly = isVIPOnly
@@ -131,6 +133,7 @@ enum Place: Sendable {
         case "files": FileRoutes.routes(at: Array(path.dropFirst()))
         case "images": ImageRoutes.routes(at: Array(path.dropFirst()))
         // The one host of the Beijing zone tells its families apart by a segment of their own.
+        case "report" where path.dropFirst().first == "group": GroupRoutes.reportRoutes(at: Array(path.dropFirst(2)))
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
         default: ReportRoutes.routes(at: path)
         }

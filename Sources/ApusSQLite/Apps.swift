@@ -68,6 +68,7 @@ enum Apps {
         for message in messages { removed += try Messages.remove(message, in: db) }
         for (table, key) in [
             ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
+            ("image_sets", "id"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)

@@ -106,7 +106,7 @@ enum Developers {
 
     /// Drops what refers to an app that is no more.
     static func forget(_ app: AppID, in db: Database) throws {
-        for table in ["developer_apps", "group_apps", "certificates", "image_sets"] {
+        for table in ["developer_apps", "group_apps", "certificates"] {
             try db.run("DELETE FROM \(table) WHERE app = ?", app.number)
         }
     }

@@ -6,7 +6,7 @@ private import Synchronization
 ///
 /// One connection writes and a few read, each on a thread of its own, so that no call ever blocks its caller's thread.
 /// Another process (an operator's command) may write to the same file at the same time.
-package final class SQLiteStore: Store {
+package final class SQLiteStore: Store, AccountStore, UploadStore {
     /// How a store is opened.
     package struct Options: Sendable {
         /// How long to wait for another process before a write fails with ``StoreError/timeout``, in seconds.

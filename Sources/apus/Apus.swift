@@ -13,7 +13,9 @@ struct Apus: AsyncParsableCommand {
             'apus app create NAME' makes an app and prints its key and secret, also while a server runs.
             """,
         version: "0.1.0",
-        subcommands: [Serve.self, AppCommand.self, GroupCommand.self, DeveloperCommand.self, Listen.self, Push.self, Config.self])
+        subcommands: [
+            Serve.self, AppCommand.self, GroupCommand.self, DeveloperCommand.self, Listen.self, Push.self, Config.self,
+        ])
 
     static func main() async {
         // Before the first task: everything asynchronous then runs on the event loops, without a hop between two pools.

@@ -141,7 +141,9 @@ struct DeveloperCommand: AsyncParsableCommand {
 /// Keys and secrets that were just drawn.
 enum FreshKey {
     static func draw() throws -> AccountKey {
-        guard let key = AccountKey(RandomText.hex(digits: AppKey.length)) else { throw Failure("no key could be drawn") }
+        guard let key = AccountKey(RandomText.hex(digits: AppKey.length)) else {
+            throw Failure("no key could be drawn")
+        }
         return key
     }
 

@@ -26,7 +26,9 @@ struct GroupCommand: AsyncParsableCommand {
 
         func run() async throws {
             guard !self.name.isEmpty else { throw ValidationError("a name is needed") }
-            guard !self.app.isEmpty else { throw ValidationError("--app is needed: a group without apps reaches nobody") }
+            guard !self.app.isEmpty else {
+                throw ValidationError("--app is needed: a group without apps reaches nobody")
+            }
             let secret = RandomText.hex(digits: AppKey.length)
             let group = try await self.place.withStore { store in
                 var members: [AppID] = []

@@ -21,6 +21,8 @@ import Testing
         // Of a key of several columns the app alone is a walk through all that the app has: only what stops after some
         // rows may do that, and only once.
         for (sql, steps) in Dictionary(grouping: steps, by: \.sql) where !sql.contains("messages_wide") {
+            // What an app has a handful of goes as a whole.
+            guard !["FROM group_apps", "FROM certificates", "FROM files"].contains(where: sql.contains) else { continue }
             let walks = steps.count { $0.detail.hasSuffix("(app=?)") }
             #expect(walks <= (sql.contains("LIMIT") ? 1 : 0), "\(sql)")
         }

@@ -33,8 +33,8 @@ struct MultipartForm {
     /// Reads the body of a request.
     ///
     /// - Parameter partMaxBytes: the most that one part may hold.
-    /// - Throws: ``Refusal/Kind/formatNotSupported`` for another content type, ``Refusal/Kind/badValue`` for a form that
-    ///   is malformed, ``Refusal/Kind/tooLarge`` for a part or a body over its limit.
+    /// - Throws: ``Refusal/Kind/formatNotSupported`` for another content type, ``Refusal/Kind/badValue`` for a form
+    ///   that is malformed, ``Refusal/Kind/tooLarge`` for a part or a body over its limit.
     init(_ request: HTTPRequest, partMaxBytes: Int) async throws(Refusal) {
         let boundary = try Self.boundary(of: request.headers)
         var body = try request.body.bytes()

@@ -7,7 +7,9 @@ package struct SealedCertificate: Sendable, Equatable {
         case development, production
     }
 
+    /// Whose it is.
     package let app: AppID
+    /// Where it holds.
     package let environment: Environment
     /// SHA-256 of the certificate itself: tells whether two uploads hold the same one.
     package let fingerprint: [UInt8]
@@ -72,9 +74,11 @@ package struct SealingKey: Sendable {
 
 /// A PKCS#12 file that was opened with its password.
 package struct CheckedCertificate: Sendable {
+    /// Where it is to hold.
     package let environment: SealedCertificate.Environment
     /// As it was uploaded.
     package let file: [UInt8]
+    /// What opens the file.
     package let password: String
     /// The certificate inside, in DER.
     package let certificate: [UInt8]

@@ -23,6 +23,7 @@ package final class DeveloperService: Sendable {
 
     /// An app as its developer is told of it.
     package struct CreatedApp: Sendable {
+        /// Of the app that there is now.
         package let key: AppKey
         /// Shown once; nil for an app that was there before, whose secret nobody can read back.
         package let secret: String?

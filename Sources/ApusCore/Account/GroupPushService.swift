@@ -34,6 +34,7 @@ package final class GroupPushService: Sendable {
 
     /// What a caller is answered.
     package struct Answer: Sendable {
+        /// What the caller's renderer made, now or at the first use of the cid.
         package let body: [UInt8]
         /// Whether at least one app took the push.
         package let isAccepted: Bool

@@ -59,13 +59,17 @@ package struct UploadedFile: Sendable, Equatable {
         case registrationID = "registration_id"
     }
 
+    /// Unique in the store.
     package let id: UploadID
+    /// Who alone may name it.
     package let owner: UploadOwner
+    /// What its lines are.
     package let kind: Kind
     /// As it was uploaded.
     package let name: String
     /// Lines of the content.
     package let count: Int
+    /// When it was uploaded first.
     package let createdAt: Timestamp
     /// When it stops being valid.
     package let expiresAt: Timestamp
@@ -86,12 +90,15 @@ package struct UploadedFile: Sendable, Equatable {
 
 /// One media id with the URLs in force.
 package struct ImageSet: Sendable, Equatable {
+    /// Unique in the store.
     package let id: UploadID
+    /// Whose it is.
     package let app: AppID
     /// 1 big picture, 2 big icon, 3 small icon.
     package let kind: Int
     /// By the key of the wire, as in `oppo_image_url`.
     package var urls: [String: String]
+    /// When it was uploaded first.
     package let createdAt: Timestamp
     /// When the media id and its pictures end.
     package let expiresAt: Timestamp

@@ -81,7 +81,11 @@ package final class ImageService: Sendable {
             images.urls[picture.key] = address(id)
             contents.append((id, picture.content))
         }
-        do { try await self.store.keepImages(images, pictures: contents, at: self.clocks.now()) } catch { throw Refusal(error) }
+        do {
+            try await self.store.keepImages(images, pictures: contents, at: self.clocks.now())
+        } catch {
+            throw Refusal(error)
+        }
         return images
     }
 }
