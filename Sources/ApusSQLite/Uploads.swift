@@ -30,7 +30,7 @@ enum Uploads {
             created_at INTEGER NOT NULL,
             expires_at INTEGER NOT NULL
         ) STRICT;
-        CREATE INDEX image_sets_by_app ON image_sets (app);
+        CREATE INDEX image_sets_by_app ON image_sets (app, id);
         CREATE INDEX image_sets_by_expiry ON image_sets (expires_at);
         CREATE TABLE pictures (
             id TEXT PRIMARY KEY,

@@ -104,7 +104,8 @@ import Testing
     }
 
     @Test func `tolerates a preamble, blanks behind a boundary and an epilogue`() throws {
-        let text = "before\r\n--xyz \t\r\nCONTENT-DISPOSITION:form-data;name=a\r\n\r\n1\r\n--xyz--\r\nafter\r\n--xyz\r\n"
+        let text =
+            "before\r\n--xyz \t\r\nCONTENT-DISPOSITION:form-data;name=a\r\n\r\n1\r\n--xyz--\r\nafter\r\n--xyz\r\n"
         #expect(try Self.parts(of: Array(text.utf8)) == [Part(name: "a", content: Array("1".utf8))])
     }
 
