@@ -52,7 +52,7 @@ let package = Package(
         room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
         room("ApusSQLite", ["ApusCore", grdb]),
-        room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioHTTP1]),
+        room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL]),
         room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioHTTP1]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(
@@ -88,6 +88,7 @@ let package = Package(
                 "apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging,
                 nioCore,
             ]),
+        tests("ApusAPITests", ["ApusAPI", "ApusContract", "ApusCore"]),
         tests("ApusTests", ["apus", "ApusContract", "ApusHTTP", "ApusTesting", argumentParser, nioCore, nioHTTP1]),
         tests("TidyTests", ["ApusContract", "apus"]),
     ]

@@ -14,11 +14,14 @@ import sys
 
 STATUSES = {200, 400, 401, 403, 404, 405, 410, 429, 500, 502, 503, 504}
 CODES = {
-    400: {1002, 1003, 1005, 1008, 1009, 1011, 1012, 1035, 3002, 3004, 3005, 7002, 7008, 7013, 7015, 8100},
-    401: {1004, 3001, 7001, 7004, 8101},
+    400: {
+        1002, 1003, 1005, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1035, 3002, 3004, 3005, 4002, 4003, 7002, 7008,
+        7013, 7015, 8100,
+    },
+    401: {1004, 3001, 4004, 4005, 4006, 7001, 7004, 8101},
     403: {1105, 2003, 2004, 2005, 2006, 2007},
-    404: {404, 1003, 1020, 7002, 8104},
-    405: {405, 1001},
+    404: {404, 1003, 1013, 1020, 7002, 8104},
+    405: {405, 1001, 4001},
     410: {410},
     429: {2002, 2008},
     500: {10, 1000},
@@ -34,6 +37,7 @@ LIMITS = {
     "schedules_live",
     "device_per_minute",
     "devices_per_alias",
+    "file_per_minute",
     "broadcasts_per_day",
     "time_to_live_max_seconds",
     "offline_per_device",
@@ -42,7 +46,16 @@ LIMITS = {
     "pushes_per_device_per_day",
     "frames_per_second",
 }
-SERVER_LIMITS = {"body_bytes", "failed_auth_per_minute", "request_seconds", "receive_seconds"}
+SERVER_LIMITS = {
+    "admin_per_minute",
+    "body_bytes",
+    "failed_auth_per_minute",
+    "file_bytes",
+    "image_bytes",
+    "push_per_minute",
+    "receive_seconds",
+    "request_seconds",
+}
 GIVEN = {
     "devices": list,
     "limits": dict,
@@ -53,8 +66,14 @@ GIVEN = {
     "vip": bool,
     "trust_proxies": list,
     "saved": list,
+    "other_app": dict,
+    "developer": dict,
+    "group": dict,
 }
 SAVED = {"kind": str, "name": str, "definition": dict}
+OTHER_APP = {"devices": list, "blocked": bool, "vip": bool, "allow_ips": list}
+DEVELOPER = {"files": bool, "owns_app": bool}
+GROUP = {"empty": bool, "of_developer": bool}
 DEVICE = {
     "name": str,
     "platform": str,
@@ -65,7 +84,17 @@ DEVICE = {
     "seen_seconds_ago": int,
     "test": bool,
 }
-REQUEST = {"method": str, "path": str, "auth": object, "headers": dict, "json": object, "text": str, "chunked": bool}
+REQUEST = {
+    "method": str,
+    "path": str,
+    "auth": object,
+    "headers": dict,
+    "json": object,
+    "text": str,
+    "form": list,
+    "chunked": bool,
+}
+PART = {"name": str, "filename": str, "text": str, "base64": str}
 EXPECT = {
     "status": int,
     "code": int,
@@ -87,8 +116,18 @@ ACTIONS = {
     "opens": bool,
 }
 PUSH = {"msg_id": str, "override_msg_id": str, "notification": dict, "message": dict}
-AUTH_WORDS = {"app", "none", "wrong-secret", "unknown-key"}
-PATTERNS = {"<msg_id>", "<any>", "<cid>", "<int>", "<time>", "<uuid>"}
+AUTH_WORDS = {
+    "app",
+    "none",
+    "wrong-secret",
+    "unknown-key",
+    "other",
+    "group",
+    "group-wrong-secret",
+    "developer",
+    "developer-wrong-secret",
+}
+PATTERNS = {"<msg_id>", "<any>", "<cid>", "<gid>", "<int>", "<key>", "<time>", "<uuid>"}
 # The only key of an expected object that stands for a text with JSON in it.
 DOCUMENT = "<json>"
 TRIGGER = {
@@ -102,8 +141,12 @@ TRIGGER = {
     "point": list,
     "fires": list,
 }
+ACCOUNTS = {"other": "other_app", "group": "group", "developer": "developer"}
 CONSTANTS = {"<app_key>", "<master_secret>", "<credentials>", "<today>", "<month>"}
-SOURCE = re.compile(r"(README|status-codes|push|report|device|schedule|edge|limits|cli|sdk-behaviour)\.md( §\d+(\.\d+)?)?")
+SOURCE = re.compile(
+    r"(README|status-codes|push|report|device|schedule|admin-image-file|edge|limits|cli|sdk-behaviour)\.md"
+    r"( §\d+(\.\d+)?)?"
+)
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\.json")
 PLACEHOLDER = re.compile(r"<(?:repeat:[^<>]+?:\d+|rid:\w+|(?:time|clock)-in:-?\d+|\w+)>")
 
@@ -116,6 +159,7 @@ class Case:
         self.mistakes = []
         self.names = set()
         self.saved = set()
+        self.accounts = set()
 
     def wrong(self, place, text):
         self.mistakes.append(f"{self.path}: {place}: {text}")
@@ -160,7 +204,11 @@ class Case:
 
     def check_given(self, given):
         self.keys("given", given, GIVEN)
+        for key, known in (("other_app", OTHER_APP), ("developer", DEVELOPER), ("group", GROUP)):
+            self.keys(f"given.{key}", given.get(key, {}), known)
+        self.accounts = {word for word, key in ACCOUNTS.items() if key in given}
         devices = given.get("devices", [{"name": "d1", "platform": "android"}])
+        devices = devices + given.get("other_app", {}).get("devices", [])
         for index, device in enumerate(devices):
             place = f"given.devices[{index}]"
             if not self.keys(place, device, DEVICE, ("name", "platform")):
@@ -205,14 +253,19 @@ class Case:
 
     def check_request(self, place, request):
         self.keys(place, request, REQUEST, ("method", "path"))
-        if "json" in request and "text" in request:
-            self.wrong(place, "has both json and text")
+        if len({"json", "text", "form"} & set(request)) > 1:
+            self.wrong(place, "has more than one of json, text and form")
+        for index, part in enumerate(request.get("form", [])):
+            if self.keys(f"{place}.form[{index}]", part, PART, ("name",)) and "text" in part and "base64" in part:
+                self.wrong(f"{place}.form[{index}]", "has both text and base64")
         auth = request.get("auth", "app")
         if isinstance(auth, dict):
             if set(auth) not in ({"raw"}, {"basic"}):
                 self.wrong(place, "auth holds either raw or basic")
         elif auth not in AUTH_WORDS:
             self.wrong(place, f"unknown auth {auth!r}")
+        elif auth.split("-")[0] in ACCOUNTS and auth.split("-")[0] not in self.accounts:
+            self.wrong(place, f"nobody is {auth!r} here")
         self.check_texts(place, request)
 
     def check_expect(self, place, expect, method):
@@ -275,6 +328,8 @@ class Case:
         elif name.startswith("rid:"):
             if name[4:] not in self.names:
                 self.wrong(place, f"no device {name[4:]!r}")
+        elif name.rsplit("_", 1)[0] in self.accounts and name.rsplit("_", 1)[1] in {"key", "secret"}:
+            pass
         elif not name.startswith(("repeat:", "time-in:", "clock-in:")) and placeholder not in CONSTANTS and name not in self.saved:
             self.wrong(place, f"{placeholder} was not saved before")
         return ""

@@ -30,45 +30,106 @@ package struct APIResponder: HTTPResponder {
 
     package func family(of target: RequestTarget) -> Family { Self.family(of: target) }
 
-    package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { self.settings.bodyMaxBytes }
+    package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int {
+        // Most requests go to paths that take JSON alone: told by two segments.
+        switch (target.segments.first, target.segments.dropFirst().first) {
+        case ("v3", "files"), ("v3", "images"), ("v1", _): break
+        default: return self.settings.bodyMaxBytes
+        }
+        guard case .offers(let routes) = Place(target.segments),
+            let route = routes.first(where: { $0.method == method })
+        else { return self.settings.bodyMaxBytes }
+        return self.bodyMaxBytes(for: route.size)
+    }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         let routes: [Route]
         switch Place(request.target.segments) {
         case .unknown: throw Refusal(.pathUnknown)
         case .retired: throw Refusal(.retired)
+        case .picture(let name): return try await self.picture(name, request)
         case .offers(let offered): routes = offered
         }
         guard let route = routes.first(where: { $0.method == request.method }) else {
-            return .methodNotAllowed(
-                self.family(of: request.target),
-                allow: routes.map(\.method.rawValue).sorted().joined(separator: ", "))
+            return self.methodNotAllowed(request, routes)
         }
         let caller = Caller(request, trusting: self.settings.trustedProxies)
         guard caller.isSecure || !self.settings.isHTTPSOnly else { throw Refusal(.httpsOnly) }
         guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
-        let app = try self.core.authenticator.authenticate(
-            Authenticator.Credentials(request.headers.first(name: "Authorization")), from: caller.address)
-        let budget = self.core.quota.take(route.bucket, of: app.id)
-        return await self.answer(Call(request: request, core: self.core, app: app), route, caller, budget)
+        return try await self.respond(to: request, by: route, from: caller)
+    }
+
+    /// Finds who calls, as the route wants it, and answers.
+    private func respond(
+        to request: HTTPRequest, by route: Route, from caller: Caller
+    ) async throws(Refusal) -> HTTPAnswer {
+        let credentials = Authenticator.Credentials(request.headers.first(name: "Authorization"))
+        let authenticator = self.core.authenticator
+        switch route.answer {
+        case .app(let answer):
+            let app = try authenticator.authenticate(credentials, from: caller.address)
+            let call = CallOf(request: request, core: self.core, who: app, caller: caller)
+            return await self.answer(call, route, of: .app(app.id), app: app, answer)
+        case .group(let answer):
+            let group = try authenticator.authenticateGroup(credentials, from: caller.address)
+            let call = CallOf(request: request, core: self.core, who: group, caller: caller)
+            return await self.answer(call, route, of: .group(group.id), app: nil, answer)
+        case .developer(let answer):
+            let developer = try authenticator.authenticateDeveloper(credentials, from: caller.address)
+            let call = CallOf(request: request, core: self.core, who: developer, caller: caller)
+            return await self.answer(call, route, of: .developer(developer.id), app: nil, answer)
+        case .uploader(let answer):
+            let uploader = try authenticator.authenticateUploader(credentials, from: caller.address)
+            let call = CallOf(request: request, core: self.core, who: uploader, caller: caller)
+            switch uploader {
+            case .app(let app): return await self.answer(call, route, of: .app(app.id), app: app, answer)
+            case .developer(let developer):
+                return await self.answer(call, route, of: .developer(developer.id), app: nil, answer)
+            }
+        }
     }
 
     /// Answers an authenticated request; whatever happens, the answer carries the rate-limit headers.
-    private func answer(_ call: Call, _ route: Route, _ caller: Caller, _ budget: QuotaBudget) async -> HTTPAnswer {
+    ///
+    /// - Parameter app: the caller, where it is one: its blacklist, its addresses and its rights count.
+    private func answer<Who>(
+        _ call: CallOf<Who>, _ route: Route, of holder: Quota.Holder, app: App?,
+        _ answer: (CallOf<Who>) async throws(Refusal) -> Reply
+    ) async -> HTTPAnswer {
+        let budget = self.core.quota.take(route.bucket, of: holder)
         let headers = budget.headers
         do throws(Refusal) {
-            try self.core.authenticator.authorize(call.app, from: caller.address)
+            if let app { try self.core.authenticator.authorize(app, from: call.caller.address) }
             guard budget.isWithin else {
                 var refusal = Refusal(.rateLimited)
                 refusal.retryAfterSeconds = budget.resetSeconds
                 throw refusal
             }
-            guard call.app.isVIP || !route.isVIPOnly else { throw Refusal(.vipOnly) }
-            let answer = try await route.answer(call)
-            return .json(ByteBuffer(bytes: answer.body), status: answer.status, headers: headers)
+            guard app?.isVIP ?? true || !route.isVIPOnly else { throw Refusal(.vipOnly) }
+            let reply = try await answer(call)
+            return .json(ByteBuffer(bytes: reply.body), status: reply.status, headers: headers)
         } catch {
             return .refusal(error, self.family(of: call.request.target), headers: headers)
         }
+    }
+
+    private func methodNotAllowed(_ request: HTTPRequest, _ routes: [Route]) -> HTTPAnswer {
+        let family = self.family(of: request.target)
+        let allow = routes.map(\.method.rawValue).sorted().joined(separator: ", ")
+        guard family == .admin else { return .methodNotAllowed(family, allow: allow) }
+        // The vendor's sentence, as in `Get HTTP method is not allowed`.
+        let refusal = Refusal(.methodNotAllowed, "\(request.method.rawValue.capitalized) HTTP method is not allowed")
+        return .refusal(refusal, family, headers: ["Allow": allow])
+    }
+
+    /// A picture, for whoever has its URL: devices have no credentials here.
+    private func picture(_ name: String, _ request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
+        guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
+        let content = try await self.core.images.picture(name)
+        guard let type = PictureType(content) else { throw Refusal(.internalFault) }
+        return .text(
+            ByteBuffer(bytes: content), contentType: type.contentType,
+            headers: ["Cache-Control": "public, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"])
     }
 }
 
@@ -80,4 +141,29 @@ extension QuotaBudget {
             "X-Rate-Limit-Remaining": String(self.remaining), "X-Rate-Limit-Reset": String(self.resetSeconds),
         ]
     }
+}
+
+extension APIResponder {
+    /// Bytes of a form beside its files: boundaries, headers, text fields.
+    private static let formBytes = 65_536
+
+    fileprivate func bodyMaxBytes(for size: Route.BodySize) -> Int {
+        switch size {
+        case .json: self.settings.bodyMaxBytes
+        case .file: Self.form(of: 1, upTo: self.core.fileMaxBytes)
+        case .images: Self.form(of: ImageRoutes.filesMax, upTo: self.core.imageMaxBytes)
+        case .certificates: Self.form(of: 2, upTo: CertificateForm.fileMaxBytes)
+        }
+    }
+
+    /// What a form with so many files may weigh; `Int.max` where a file may weigh anything.
+    private static func form(of files: Int, upTo bytes: Int) -> Int {
+        let (product, overflow) = bytes.multipliedReportingOverflow(by: files)
+        return overflow || product > .max - self.formBytes ? .max : product + self.formBytes
+    }
+}
+
+extension String {
+    /// The first letter large, the others small; of ASCII.
+    fileprivate var capitalized: String { self.prefix(1).uppercased() + self.dropFirst().lowercased() }
 }

@@ -4,7 +4,7 @@ import ApusCore
 enum ManyRoutes {
     static func batch(
         to target: BatchRequest.Target
-    ) -> @Sendable (Call) async throws(Refusal) -> RouteAnswer {
+    ) -> @Sendable (Call) async throws(Refusal) -> Reply {
         { (call) throws(Refusal) in
             let batch = try BatchRequest(decoding: try call.bodyBytes(), to: target)
             let outcomes = await call.core.pushes.push(batch, of: call.app)
@@ -23,11 +23,11 @@ enum ManyRoutes {
                     }
                 }
             }
-            return RouteAnswer(status: failure == nil ? .ok : .badRequest, body: body)
+            return Reply(body, status: failure == nil ? .ok : .badRequest)
         }
     }
 
-    @Sendable static func template(_ call: Call) async throws(Refusal) -> RouteAnswer {
+    @Sendable static func template(_ call: Call) async throws(Refusal) -> Reply {
         let request = try TemplateRequest(decoding: try call.bodyBytes())
         let outcomes = try await call.core.pushes.push(request, of: call.app)
         let failure = try self.failure(of: outcomes)
@@ -57,7 +57,7 @@ enum ManyRoutes {
                 }
             }
         }
-        return RouteAnswer(status: failure == nil ? .ok : .badRequest, body: body)
+        return Reply(body, status: failure == nil ? .ok : .badRequest)
     }
 
     /// Why nothing was accepted, told by the first item; nil when anything was.

@@ -2,13 +2,15 @@ import ApusCore
 
 /// One entry of `/v3/messages/detail`: exactly eight top-level keys.
 struct MessageDetail {
+    /// The keys that the id stands under.
+    var names: [StaticString] = ["msg_id"]
     let id: String
     let report: MessageReport?
 
     func write(to body: inout [UInt8]) {
         let report = self.report
         body.object { body in
-            body.member("msg_id", self.id)
+            for name in self.names { body.member(name, self.id) }
             body.object("details") { self.writeDetails(to: &$0) }
             body.object("jpush") { body in
                 body.member("target", report?.targeted.sum)

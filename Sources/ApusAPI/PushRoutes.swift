@@ -8,6 +8,7 @@ enum PushRoutes {
         switch path {
         case []: return [Route(.POST, .push, answer: self.push)]
         case ["validate"]: return [Route(.POST, .push, answer: self.validate)]
+        case ["file"]: return [Route(.POST, .push, isVIPOnly: true, answer: self.file)]
         case ["batch", "regid", "single"]:
             return [Route(.POST, .push, isVIPOnly: true, mixed: ManyRoutes.batch(to: .registrationID))]
         case ["batch", "alias", "single"]:
@@ -22,8 +23,19 @@ enum PushRoutes {
     }
 
     @Sendable private static func push(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.push(call, audience: .devices)
+    }
+
+    /// The audience is an uploaded list.
+    @Sendable private static func file(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.push(call, audience: .file)
+    }
+
+    private static func push(_ call: Call, audience rule: AudienceRule) async throws(Refusal) -> [UInt8] {
         try self.refuseEncrypted(call)
-        return try await call.core.pushes.push(try JSONValue.requestBody(try call.bodyBytes()), of: call.app).body
+        return try await call.core.pushes.push(
+            try JSONValue.requestBody(try call.bodyBytes()), of: call.app, audience: rule
+        ).body
     }
 
     @Sendable private static func validate(_ call: Call) async throws(Refusal) -> [UInt8] {
@@ -80,7 +92,7 @@ enum PushRoutes {
     }
 
     /// Bodies encrypted for the vendor's key cannot be read by anybody else.
-    private static func refuseEncrypted(_ call: Call) throws(Refusal) {
+    static func refuseEncrypted<Who>(_ call: CallOf<Who>) throws(Refusal) {
         guard let type = call.request.headers.first(name: "X-Encrypt-Type"), !type.isEmpty else { return }
         throw Refusal(
             .badValue,

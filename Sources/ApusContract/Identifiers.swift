@@ -56,6 +56,13 @@ package struct CID: Hashable, Sendable {
     }
 }
 
+extension CID {
+    /// The id under which one app of a group keeps its part of a group's push.
+    ///
+    /// The colon keeps it apart from every id that a caller can send.
+    package init(_ cid: CID, ofGroup group: Int64) { self.text = "\(group):\(cid.text)" }
+}
+
 /// The number of an accepted push.
 ///
 /// Positive, below 2^53 when we make it (some clients carry it as a JSON number), growing in order of acceptance;

@@ -12,7 +12,7 @@ package struct PushRequest: Sendable, Equatable {
     /// How it is delivered.
     package let options: PushOptions
     /// The idempotency id, where the caller sent one.
-    package let cid: CID?
+    package var cid: CID?
     /// The whole request as compact JSON (UTF-8, no spaces, nulls and retired keys dropped, last duplicate kept):
     /// what is stored with the message, and what decodes again to an equal request.
     package let kept: [UInt8]

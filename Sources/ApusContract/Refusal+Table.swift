@@ -18,6 +18,11 @@ extension Refusal.Kind {
         case .someBadValues: .bad(family, 1003, 3002, 7013, 8100, 4003, "Some parameters are invalid")
         case .badPeriod: .bad(family, 1003, 3004, 7002, 8100, 4003, "start does not fit time_unit")
         case .periodTooOld: .bad(family, 1003, 3005, 7002, 8100, 4003, "start is more than 60 days ago")
+        case .certificateInvalid: .bad(family, 1003, 3002, 7002, 8100, 1012, "certificate invalid")
+        case .certificateExists: .bad(family, 1003, 3002, 7002, 8100, 1010, "certificate already exists")
+        case .certificateMissing: .bad(family, 1002, 3002, 7002, 8100, 1014, "no certificate file")
+        case .appNotDeleted: .bad(family, 1003, 3002, 7002, 8100, 1015, "app delete fail")
+        case .appKeyInvalid: .bad(family, 1008, 3002, 7008, 8100, 1013, "app_key invalid")
 
         case .missingCredentials: .unauthorized(family, 1004, 3001, 7001, 8101, 4006, family.credentialsMissing)
         case .malformedCredentials: .unauthorized(family, 1004, 3001, 7004, 8101, 4006, family.credentialsMalformed)
@@ -47,6 +52,8 @@ extension Refusal.Kind {
         case .messageUnknown: .of(.notFound, family, 1003, 404, 7002, 8104, 404, family.objectUnknown)
         case .deviceUnknown: .of(.notFound, family, 404, 404, 7002, 404, 404, "The registration_id does not exist")
         case .nameUnknown: .every(.notFound, 404, "There is nothing of this name")
+        case .objectUnknown: .every(.notFound, 404, "The requested object does not exist")
+        case .appUnknown: .of(.notFound, family, 404, 404, 404, 404, 1013, "app_key invalid")
         case .methodNotAllowed:
             .of(.methodNotAllowed, family, 1001, 405, 405, 405, 4001, "The method is not supported here")
         case .retired: .every(.gone, 410, "This API version is retired, use /v3/push")

@@ -36,12 +36,14 @@ package struct Refusal: Error, Equatable, Sendable {
         case missingValue, badValue, unsupportedKey, tooLarge
         case emptyAudience, kindLimitExceeded, activePushConflict, aliasLimitExceeded
         case someBadValues, badPeriod, periodTooOld
+        case certificateInvalid, certificateExists, certificateMissing, appNotDeleted, appKeyInvalid
         // 401, or 400 for an unknown key where the vendor documents it
         case missingCredentials, malformedCredentials, unknownKey, badSecret
         // 403
         case blacklisted, addressNotAllowed, tooManyToDevice, vipOnly, notPermitted, groupFileNotPermitted
         // 404
         case pathUnknown, formatNotSupported, httpsOnly, messageUnknown, deviceUnknown, nameUnknown
+        case objectUnknown, appUnknown
         // 405, 410
         case methodNotAllowed, retired
         // 429

@@ -6,6 +6,8 @@ private import Synchronization
 package final class Core: Sendable {
     /// Which apps there are.
     package let directory: AppDirectory
+    /// Which developers and groups there are.
+    package let accounts: AccountDirectory
     /// Which devices each app has.
     package let index: AudienceIndex
     /// Which of them are online here.
@@ -30,6 +32,18 @@ package final class Core: Sendable {
     package let plans: PushPlanService
     /// Who came, connected and was active.
     package let users: UserStatistics
+    /// Apps and certificates of developers.
+    package let developers: DeveloperService
+    /// Pushes to all apps of a group.
+    package let groups: GroupPushService
+    /// Uploaded lists.
+    package let files: FileService
+    /// Most bytes of an uploaded list; `Int.max` for unlimited.
+    package let fileMaxBytes: Int
+    /// Most bytes of an uploaded image; `Int.max` for unlimited.
+    package let imageMaxBytes: Int
+    /// Uploaded images.
+    package let images: ImageService
     /// Who may call.
     package let authenticator: Authenticator
     /// How often.
@@ -38,11 +52,16 @@ package final class Core: Sendable {
     private let store: any Store
     /// Whether another process has changed the store and that has not been taken over.
     private let isBehind = Atomic(false)
+    private let reloading: Reloading
 
     /// Builds the services over an open store and loads what is derived from it.
     ///
-    /// - Parameter limits: the server's; apps may have their own over them.
-    package init(store: any Store, limits: Limits, clocks: Clocks, logger: Logger) async throws(StoreError) {
+    /// - Parameters:
+    ///   - limits: the server's; apps may have their own over them.
+    ///   - sealingKey: what secrets that must be read back are sealed with; a fresh one for a store that has none.
+    package init(
+        store: any Store, limits: Limits, clocks: Clocks, logger: Logger, sealingKey: SealingKey = SealingKey()
+    ) async throws(StoreError) {
         let last = try await store.lastMessageID()
         // Before the devices are read: what is imported meanwhile is adopted once more.
         let adopted = try await store.lastImport()
@@ -61,9 +80,10 @@ package final class Core: Sendable {
         self.bus = bus
         self.book = book
         self.committer = committer
+        let waitSeconds = limits[.requestSeconds] == 0 ? 30 : max(1, limits[.requestSeconds] * 4 / 5)
         self.pushes = PushService(
             directory: directory, index: index, presence: presence, book: book, committer: committer, store: store,
-            clocks: clocks, waitSeconds: limits[.requestSeconds] == 0 ? 30 : max(1, limits[.requestSeconds] * 4 / 5))
+            clocks: clocks, waitSeconds: waitSeconds)
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks,
             adopted: adopted)
@@ -76,8 +96,26 @@ package final class Core: Sendable {
         self.plans = PushPlanService(store: store, clocks: clocks)
         self.users = UserStatistics(
             index: index, presence: presence, committer: committer, store: store, clocks: clocks)
-        self.authenticator = Authenticator(directory: directory, serverLimits: limits, clocks: clocks)
-        self.quota = Quota(directory: directory, clocks: clocks)
+        let accounts = AccountDirectory()
+        self.accounts = accounts
+        self.fileMaxBytes = limits.ceiling(.fileBytes)
+        self.imageMaxBytes = limits.ceiling(.imageBytes)
+        self.files = FileService(store: store, clocks: clocks)
+        self.images = ImageService(store: store, clocks: clocks)
+        self.authenticator = Authenticator(
+            directory: directory, accounts: accounts, serverLimits: limits, clocks: clocks)
+        self.groups = GroupPushService(
+            directory: directory, accounts: accounts, authenticator: self.authenticator, pushes: self.pushes,
+            reports: self.reports, files: self.files, committer: committer, store: store, clocks: clocks,
+            waitSeconds: waitSeconds)
+        self.quota = Quota(directory: directory, serverLimits: limits, clocks: clocks)
+        let reloading = Reloading(
+            directory: directory, accounts: accounts, index: index, book: book, presence: presence,
+            pushes: self.pushes, store: store)
+        self.reloading = reloading
+        self.developers = DeveloperService(
+            directory: directory, store: store, sealingKey: sealingKey, clocks: clocks
+        ) { () throws(StoreError) in try await reloading.run() }
         try await self.reloadApps()
     }
 
@@ -90,10 +128,55 @@ package final class Core: Sendable {
         self.isBehind.store(false, ordering: .relaxed)
     }
 
-    /// Takes over the apps that the store holds now: loads the new ones, forgets the deleted ones.
-    ///
-    /// A new app is known to callers only once all that is derived from its rows is there.
-    package func reloadApps() async throws(StoreError) {
+    /// Takes over the apps, developers and groups that the store holds now: loads the new ones, forgets the deleted
+    /// ones.
+    package func reloadApps() async throws(StoreError) { try await self.reloading.run() }
+}
+
+/// Brings what is derived from the store's apps up to date.
+///
+/// One at a time: an operator's change and a developer's may come together, and the older picture must not win.
+private actor Reloading {
+    let directory: AppDirectory
+    let accounts: AccountDirectory
+    let index: AudienceIndex
+    let book: DeliveryBook
+    let presence: Presence
+    let pushes: PushService
+    let store: any Store
+    private var last: Task<Result<Void, StoreError>, Never>?
+
+    init(
+        directory: AppDirectory, accounts: AccountDirectory, index: AudienceIndex, book: DeliveryBook,
+        presence: Presence, pushes: PushService, store: any Store
+    ) {
+        self.directory = directory
+        self.accounts = accounts
+        self.index = index
+        self.book = book
+        self.presence = presence
+        self.pushes = pushes
+        self.store = store
+    }
+
+    /// Reads the store after this call began, and returns when what it holds is in force.
+    func run() async throws(StoreError) {
+        let before = self.last
+        let task = Task<Result<Void, StoreError>, Never> {
+            _ = await before?.value
+            do throws(StoreError) {
+                return .success(try await self.read())
+            } catch {
+                return .failure(error)
+            }
+        }
+        self.last = task
+        try await task.value.get()
+    }
+
+    /// A new app is known to callers only once all that is derived from its rows is there, and a group only after its
+    /// apps.
+    private func read() async throws(StoreError) {
         let apps = try await self.store.apps()
         for app in apps where self.directory.app(app.id) == nil {
             try await self.index.load(app.id, from: self.store)
@@ -105,6 +188,7 @@ package final class Core: Sendable {
             self.presence.remove(app)
             self.pushes.remove(app)
         }
+        try await self.accounts.reload(from: self.store)
     }
 }
 

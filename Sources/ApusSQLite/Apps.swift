@@ -48,6 +48,8 @@ enum Apps {
     static func depart(_ id: AppID, in db: Database) throws -> Bool {
         guard try db.run("DELETE FROM apps WHERE id = ?", id.number) == 1 else { return false }
         try db.run("INSERT INTO departed_apps (app) VALUES (?)", id.number)
+        try Developers.forget(id, in: db)
+        try Uploads.removeAll(of: .app(id), in: db)
         return true
     }
 
@@ -69,6 +71,7 @@ enum Apps {
             ("schedules", "live_until, number"), ("schedule_fires", "schedule, due_at"),
             // By hand an operator makes few of each kind: they go together.
             ("online_hours", "hour"), ("definitions", "kind"), ("plans", "name"),
+            ("image_sets", "id"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)

@@ -6,7 +6,7 @@ private import Synchronization
 ///
 /// One connection writes and a few read, each on a thread of its own, so that no call ever blocks its caller's thread.
 /// Another process (an operator's command) may write to the same file at the same time.
-package final class SQLiteStore: Store {
+package final class SQLiteStore: Store, AccountStore, UploadStore {
     /// How a store is opened.
     package struct Options: Sendable {
         /// How long to wait for another process before a write fails with ``StoreError/timeout``, in seconds.
@@ -72,7 +72,7 @@ package final class SQLiteStore: Store {
 extension SQLiteStore {
     /// How many messages or rows one step of ``sweep(at:retentionSeconds:)`` or ``deleteApp(_:)`` takes on; commits get
     /// their turn between two steps.
-    private static let stepMax = 500
+    static let stepMax = 500
 
     package func createApp(_ app: App) async throws(StoreError) -> App {
         try await self.write { db in try Apps.create(app, in: db) }
@@ -123,6 +123,7 @@ extension SQLiteStore {
             rows += step.rows
             place = step.next
         }
+        rows += try await self.sweepAccounts(at: now)
         return rows + (try await self.removeRemains())
     }
 
@@ -136,7 +137,7 @@ extension SQLiteStore {
     /// Runs steps, each in a transaction of its own, while there is more to do.
     ///
     /// - Returns: how many rows went in all.
-    private func inSteps(
+    func inSteps(
         _ step: @Sendable (Database) throws -> (rows: Int, more: Bool)
     ) async throws(StoreError) -> Int {
         var (rows, more) = (0, true)

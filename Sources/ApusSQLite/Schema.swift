@@ -17,6 +17,11 @@ enum Schema {
         migrator.registerMigration("v2-schedules") { db in try db.execute(sql: Self.schedules) }
         migrator.registerMigration("v3-devices") { db in try db.execute(sql: Self.deviceFamily) }
         Self.registerVariants(in: &migrator)
+        migrator.registerMigration("v4-accounts") { db in
+            for table in [Developers.table, Groups.table, Certificates.table, Uploads.table] {
+                try db.execute(sql: table)
+            }
+        }
         return migrator
     }
 

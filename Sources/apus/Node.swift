@@ -68,7 +68,9 @@ final class Node: Sendable {
             let store = try await SQLiteStore.open(folder: settings.data)
             let lock = try FolderLock(settings.data)
             phase.move(to: .starting)
-            let core = try await Core(store: store, limits: settings.limits, clocks: clocks, logger: logger)
+            let core = try await Core(
+                store: store, limits: settings.limits, clocks: clocks, logger: logger,
+                sealingKey: try KeyFile.sealingKey(in: settings.data))
             let edge = EdgeServer(
                 services: EdgeServices(core: core, clocks: clocks), settings: Self.edgeSettings(settings),
                 group: MultiThreadedEventLoopGroup.singleton)

@@ -21,9 +21,10 @@ package final class FaultyStore: Store {
         var held: [CheckedContinuation<Void, Never>] = []
         var awaitingHold: [CheckedContinuation<Void, Never>] = []
         var readFault: StoreError?
+        var groupPushFault: StoreError?
     }
 
-    private let real: any Store
+    let real: any Store
     private let state = Mutex(State())
 
     package init(over real: any Store) { self.real = real }
@@ -86,8 +87,19 @@ package final class FaultyStore: Store {
         }
     }
 
-    private func reading() throws(StoreError) {
+    func reading() throws(StoreError) {
         if let error = self.state.withLock({ $0.readFault }) { throw error }
+    }
+
+    /// Makes the next group push fail where it is kept as a whole, after its parts were.
+    package func failNextGroupPush(with error: StoreError) { self.state.withLock { $0.groupPushFault = error } }
+
+    func keeping() throws(StoreError) {
+        let fault = self.state.withLock { state in
+            defer { state.groupPushFault = nil }
+            return state.groupPushFault
+        }
+        if let fault { throw fault }
     }
 }
 

@@ -3,12 +3,20 @@ import ApusCore
 import ApusTesting
 import Foundation
 
+/// A user name and a password.
+struct Account: Sendable {
+    let user: String
+    let secret: String
+}
+
 /// What a case runs against, prepared before it begins.
 struct Stage: Sendable {
     let apiPort: Int
     let edgePort: Int
     let appKey: String
     let masterSecret: String
+    /// Further credentials, by the word that stands for them: the other app's, the group's, the developer's.
+    let accounts: [String: Account]
     /// By the device's name in the case.
     let devices: [String: (registrationID: String, secret: String)]
     /// Nil where nobody has a hold of the server's clock.
@@ -82,7 +90,7 @@ struct CaseRun {
         }
         let body = try self.check(answer, of: filledRequest, against: expected.mapTexts(self.filled))
         for (name, path) in step["save"]?.members ?? [] {
-            guard let value = Self.value(at: path.string ?? "", in: body) else {
+            guard let value = Self.value(at: self.filled(path.string ?? ""), in: body) else {
                 throw Failed(sentence: "nothing to save at \(path.text) in \(body.text)")
             }
             self.saved[name] = value.string ?? value.text
@@ -100,6 +108,10 @@ struct CaseRun {
             headers.append(("Authorization", authorization))
         }
         var body = request["json"].map { Array($0.text.utf8) } ?? request["text"]?.string.map { Array($0.utf8) }
+        if let form = request["form"]?.array {
+            headers.append(("Content-Type", "multipart/form-data; boundary=\(Form.boundary)"))
+            body = Form.bytes(of: form)
+        }
         if request["chunked"]?.boolean == true, let whole = body {
             headers.append(("Transfer-Encoding", "chunked"))
             var chunks: [UInt8] = []
@@ -122,6 +134,12 @@ struct CaseRun {
         case .string("app"): return basic("\(self.stage.appKey):\(self.stage.masterSecret)")
         case .string("wrong-secret"): return basic("\(self.stage.appKey):000000000000000000000000")
         case .string("unknown-key"): return basic("ffffffffffffffffffffffff:000000000000000000000000")
+        case .string(let word) where self.stage.accounts[word] != nil:
+            return self.stage.accounts[word].map { basic("\($0.user):\($0.secret)") }
+        case .string("group-wrong-secret"):
+            return self.stage.accounts["group"].map { basic("\($0.user):000000000000000000000000") }
+        case .string("developer-wrong-secret"):
+            return self.stage.accounts["developer"].map { basic("\($0.user):000000000000000000000000") }
         default:
             if let raw = auth["raw"]?.string { return raw }
             if let pair = auth["basic"]?.string { return basic(pair) }
@@ -156,9 +174,14 @@ struct CaseRun {
                 throw Failed(sentence: "\(difference); the whole is \(shown)")
             }
         }
-        let isApp = request["auth"] == nil || request["auth"] == .string("app")
+        let isKnown =
+            request["auth"]?.string.map { $0 == "app" || self.stage.accounts[$0] != nil } ?? (request["auth"] == nil)
         let path = request["path"]?.string ?? ""
-        if isApp, ![401, 404, 405, 410, 502, 503, 504].contains(answer.status), !path.hasPrefix("/healthz") {
+        // A key that is not known any more has no bucket.
+        let isUnknownKey = answer.status == 400 && [1008, 7008].contains(body["error"]?["code"]?.integer)
+        if isKnown, !isUnknownKey, ![401, 404, 405, 410, 502, 503, 504].contains(answer.status),
+            !path.hasPrefix("/healthz")
+        {
             for name in ["Limit", "Quota", "Remaining", "Reset"] {
                 guard answer.header("X-Rate-Limit-\(name)").flatMap({ Int($0) }) != nil else {
                     throw Failed(sentence: "X-Rate-Limit-\(name) is absent or no integer")
@@ -222,6 +245,10 @@ struct CaseRun {
             "app_key": self.stage.appKey, "master_secret": self.stage.masterSecret, "credentials": credentials,
             "today": today, "month": String(today.prefix(7)),
         ]
+        for (word, account) in self.stage.accounts {
+            text = text.replacing("<\(word)_key>", with: account.user)
+            text = text.replacing("<\(word)_secret>", with: account.secret)
+        }
         for (name, value) in fixed.merging(self.saved, uniquingKeysWith: { $1 }) {
             text = text.replacing("<\(name)>", with: value)
         }
@@ -232,5 +259,25 @@ struct CaseRun {
         }
         for (name, device) in self.stage.devices { text = text.replacing("<rid:\(name)>", with: device.registrationID) }
         return Placeholder.repeated(text)
+    }
+}
+
+/// A form as clients send it.
+private enum Form {
+    static let boundary = "----apus-conformance-boundary"
+
+    static func bytes(of parts: [JSON]) -> [UInt8] {
+        var body: [UInt8] = []
+        for part in parts {
+            var disposition = "form-data; name=\"\(part["name"]?.string ?? "")\""
+            if let name = part["filename"]?.string { disposition += "; filename=\"\(name)\"" }
+            body += Array("--\(self.boundary)\r\nContent-Disposition: \(disposition)\r\n".utf8)
+            if part["filename"] != nil { body += Array("Content-Type: application/octet-stream\r\n".utf8) }
+            body += Array("\r\n".utf8)
+            if let text = part["text"]?.string { body += Array(text.utf8) }
+            if let text = part["base64"]?.string, let bytes = Data(base64Encoded: text) { body += bytes }
+            body += Array("\r\n".utf8)
+        }
+        return body + Array("--\(self.boundary)--\r\n".utf8)
     }
 }

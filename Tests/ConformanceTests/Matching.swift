@@ -12,6 +12,13 @@ enum Matching {
         case (.string(let text), .string("<msg_id>")):
             if let number = Int64(text), (1...(1 << 53)).contains(number), text == String(number) { return nil }
             return "\(path) is '\(text)', no msg_id"
+        case (.string(let text), .string("<gid>")):
+            return text.wholeMatch(of: /gid[0-9]{1,19}/) == nil ? "\(path) is '\(text)', no group_msgid" : nil
+        case (.string(let text), .string("<key>")):
+            return text.wholeMatch(of: /[0-9a-zA-Z]{24}/) == nil ? "\(path) is '\(text)', no key" : nil
+        case (.string(let text), .string("<time>")):
+            let pattern = /[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}/
+            return text.wholeMatch(of: pattern) == nil ? "\(path) is '\(text)', no time" : nil
         case (.string(let text), .string("<cid>")):
             let pattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/
             if text.hasPrefix(appKey + "-"), text.dropFirst(appKey.count + 1).wholeMatch(of: pattern) != nil {

@@ -20,8 +20,15 @@ protocol ServerUnderTest: Sendable {
 struct Preparation {
     let folder: TemporaryFolder
     let given: Case.Given
-    private(set) var stages:
-        [String: (appKey: String, secret: String, devices: [String: (registrationID: String, secret: String)])] = [:]
+    private(set) var stages: [String: Filled] = [:]
+
+    /// What the store holds for one case.
+    struct Filled {
+        let appKey: String
+        let secret: String
+        let devices: [String: (registrationID: String, secret: String)]
+        let accounts: [String: Account]
+    }
 
     init(_ cases: [Case]) async throws {
         guard let first = cases.first else { throw CaseRun.Failed(sentence: "no cases") }
@@ -41,28 +48,75 @@ struct Preparation {
         return arguments
     }
 
-    private static func fill(
-        _ store: SQLiteStore, for item: Case
-    ) async throws -> (appKey: String, secret: String, devices: [String: (registrationID: String, secret: String)]) {
+    private static func fill(_ store: SQLiteStore, for item: Case) async throws -> Filled {
         let given = item.given
-        let (keyText, secret) = (RandomText.hex(digits: 24), RandomText.hex(digits: 24))
-        guard let key = AppKey(keyText) else { throw CaseRun.Failed(sentence: "no key") }
-        var app = App(key: key, name: item.name, secret: SecretHash(hashing: secret), createdAt: Clocks.system.now())
+        var devices: [String: (registrationID: String, secret: String)] = [:]
+        let (app, account) = try await Self.createApp(given.json, given.devices, item.name, store, &devices)
+        var limits = app.limits
         for limit in given.limits("limits") {
             let (name, value) = try Limits.parse(limit)
-            app.limits[name] = value
+            limits[name] = value
         }
-        app.isBlocked = given.json["blocked"]?.boolean ?? false
-        app.isVIP = given.json["vip"]?.boolean ?? true
-        app.allowedSources = given.texts("allow_ips").compactMap { AddressBlock($0) }
+        guard try await store.updateApp(app.id, { [limits] in $0.limits = limits }) != nil else {
+            throw CaseRun.Failed(sentence: "\(item.name): no app")
+        }
+        var accounts: [String: Account] = [:]
+        var members = [app.id]
+        if let other = given.json["other_app"] {
+            let otherDevices = (other["devices"]?.array ?? []).map(Case.Device.init)
+            let (otherApp, otherAccount) = try await Self.createApp(
+                other, otherDevices, "\(item.name), other", store, &devices)
+            accounts["other"] = otherAccount
+            members.append(otherApp.id)
+        }
+        var owner: DeveloperID?
+        if let developer = given.json["developer"] {
+            let (key, secret) = (try Self.freshKey(), RandomText.hex(digits: 24))
+            var row = Developer(
+                key: key, name: item.name, secret: SecretHash(hashing: secret), createdAt: Clocks.system.now())
+            row.mayUploadFiles = developer["files"]?.boolean ?? true
+            row = try await store.createDeveloper(row)
+            owner = row.id
+            if developer["owns_app"]?.boolean == true { try await store.assign(app.id, to: row.id) }
+            accounts["developer"] = Account(user: key.text, secret: secret)
+        }
+        if let group = given.json["group"] {
+            let (key, secret) = (try Self.freshKey(), RandomText.hex(digits: 24))
+            let row = AppGroup(
+                key: key, name: item.name, secret: SecretHash(hashing: secret), createdAt: Clocks.system.now(),
+                developer: group["of_developer"]?.boolean == true ? owner : nil,
+                members: group["empty"]?.boolean == true ? [] : members)
+            _ = try await store.createGroup(row)
+            accounts["group"] = Account(user: "group-\(key.text)", secret: secret)
+        }
+        return Filled(appKey: account.user, secret: account.secret, devices: devices, accounts: accounts)
+    }
+
+    private static func freshKey() throws -> AccountKey {
+        guard let key = AccountKey(RandomText.hex(digits: 24)) else { throw CaseRun.Failed(sentence: "no key") }
+        return key
+    }
+
+    /// Makes an app with its devices.
+    ///
+    /// - Parameter devices: takes up names, ids and secrets of the devices.
+    private static func createApp(
+        _ given: JSON, _ wanted: [Case.Device], _ name: String, _ store: SQLiteStore,
+        _ devices: inout [String: (registrationID: String, secret: String)]
+    ) async throws -> (App, Account) {
+        let (keyText, secret) = (RandomText.hex(digits: 24), RandomText.hex(digits: 24))
+        guard let key = AppKey(keyText) else { throw CaseRun.Failed(sentence: "no key") }
+        var app = App(key: key, name: name, secret: SecretHash(hashing: secret), createdAt: Clocks.system.now())
+        app.isBlocked = given["blocked"]?.boolean ?? false
+        app.isVIP = given["vip"]?.boolean ?? true
+        app.allowedSources = (given["allow_ips"]?.array ?? []).compactMap { $0.string.flatMap { AddressBlock($0) } }
         app = try await store.createApp(app)
-        for saved in given.json["saved"]?.array ?? [] { try await Self.save(saved, of: app.id, in: store) }
-        var devices: [String: (registrationID: String, secret: String)] = [:]
-        for (ordinal, device) in given.devices.enumerated() {
-            let (name, deviceSecret) = ("1" + RandomText.hex(digits: 18), RandomText.hex(digits: 32))
-            guard let registrationID = RegistrationID(name),
+        for saved in given["saved"]?.array ?? [] { try await Self.save(saved, of: app.id, in: store) }
+        for (ordinal, device) in wanted.enumerated() {
+            let (deviceName, deviceSecret) = ("1" + RandomText.hex(digits: 18), RandomText.hex(digits: 32))
+            guard let registrationID = RegistrationID(deviceName),
                 let platform = Platform(name: device.json["platform"]?.string ?? "")
-            else { throw CaseRun.Failed(sentence: "\(item.name): bad device \(device.json.text)") }
+            else { throw CaseRun.Failed(sentence: "\(name): bad device \(device.json.text)") }
             var row = Device(
                 app: app.id, ordinal: Ordinal(ordinal), registrationID: registrationID,
                 secret: SecretHash(hashing: deviceSecret), platform: platform, registeredAt: Clocks.system.now())
@@ -72,11 +126,11 @@ struct Preparation {
             row.seenAt = device.json["seen_seconds_ago"]?.integer.map { Clocks.system.now().adding(seconds: -$0) }
             row.isTest = device.json["test"]?.boolean ?? false
             guard await store.commit([.register(row)]) == [.done] else {
-                throw CaseRun.Failed(sentence: "\(item.name): the store refused device \(device.name)")
+                throw CaseRun.Failed(sentence: "\(name): the store refused device \(device.name)")
             }
-            devices[device.name] = (name, deviceSecret)
+            devices[device.name] = (deviceName, deviceSecret)
         }
-        return (keyText, secret, devices)
+        return (app, Account(user: keyText, secret: secret))
     }
 
     private static func save(_ json: JSON, of app: AppID, in store: SQLiteStore) async throws {
@@ -94,7 +148,7 @@ struct Preparation {
         guard let stage = self.stages[item.name] else { throw CaseRun.Failed(sentence: "not prepared") }
         return Stage(
             apiPort: server.apiPort, edgePort: server.edgePort, appKey: stage.appKey, masterSecret: stage.secret,
-            devices: stage.devices, clock: server.clock)
+            accounts: stage.accounts, devices: stage.devices, clock: server.clock)
     }
 }
 

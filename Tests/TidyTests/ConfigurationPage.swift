@@ -94,10 +94,10 @@ enum ConfigurationPage {
         switch name {
         case .pushPerMinute: "Calls of the push family in a minute; over it 429 / 2002."
         case .reportPerMinute: "Calls of the report family, likewise."
-        case .devicePerMinute: "Calls of the device family. Not served yet."
+        case .devicePerMinute: "Calls of the device family."
         case .schedulePerMinute: "Calls of the schedule family."
-        case .filePerMinute: "Calls of the file family. Not served yet."
-        case .adminPerMinute: "Calls of the Admin API per developer key. Not served yet."
+        case .filePerMinute: "Calls of the file family, per app or developer key."
+        case .adminPerMinute: "Calls of the Admin API per developer key."
         case .failedAuthPerMinute:
             "Failed authentications from one source address in a minute; over it 429 / 2002, whatever the credentials."
         case .broadcastsPerDay: "Pushes with the audience `all` in a day of UTC+8; over it 429 / 2008."
@@ -115,8 +115,8 @@ enum ConfigurationPage {
             "Frames of one device, sustained, with bursts of ten times as many; acks of what was sent are free. "
                 + "Over it the connection is closed with 4008."
         case .bodyBytes: "The longest JSON body; over it 400 with the family's code."
-        case .fileBytes: "The longest uploaded file. Not served yet."
-        case .imageBytes: "The longest uploaded image. Not served yet."
+        case .fileBytes: "The longest uploaded file."
+        case .imageBytes: "The longest uploaded image."
         case .requestSeconds: "From the last byte of a request to its answer; then 504."
         case .receiveSeconds: "From the first byte of a request to its last; then 400, and the connection is closed."
         }

@@ -31,7 +31,7 @@ enum ErrorsPage {
         | device | `/v3/devices…`, `/v3/tags…`, `/v3/aliases…`; the edge, in its answers and its `error` frames |
         | schedule | `/v3/schedules…`, `/v3/push/schedules…` |
         | admin | `/v1/…` |
-        | node | `/healthz` |
+        | node | `/healthz`, `/pictures/…` |
 
         A cell below is the business code, with its status before it where that is another than the section's.
         Situations of endpoints that this release does not serve yet are listed as well
@@ -121,6 +121,12 @@ enum ErrorsPage {
         case .aliasLimitExceeded: "the alias names as many devices as the app allows (`devices_per_alias`)"
         case .someBadValues: "some of several values are wrong; nothing was changed"
         case .badPeriod: "the start of the period does not fit its unit"
+        case .certificateInvalid:
+            "a certificate without its password, not PKCS#12, with a wrong password, or not valid today"
+        case .certificateExists: "the same certificate is stored already"
+        case .certificateMissing: "the form has no certificate file"
+        case .appNotDeleted: "the app was deleted by somebody else just now"
+        case .appKeyInvalid: "what stands in the path is no app key"
         case .periodTooOld: "the period begins too long ago"
         case .missingCredentials: "no `Authorization`, or an empty one"
         case .malformedCredentials: "`Authorization` is not Basic, or not base64, or has no colon"
@@ -136,6 +142,8 @@ enum ErrorsPage {
         case .formatNotSupported: "`Accept` excludes JSON"
         case .httpsOnly: "plain HTTP, where `https-only` is on"
         case .messageUnknown: "the app has no push, or other object, with this id"
+        case .objectUnknown: "the addressed file or media id does not exist, has expired, or belongs to another caller"
+        case .appUnknown: "the developer has no app with this key"
         case .deviceUnknown: "the app has no device with this registration id"
         case .nameUnknown: "the app has no template, or push plan, of this name"
         case .methodNotAllowed: "the path does not offer this method"

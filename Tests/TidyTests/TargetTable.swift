@@ -29,7 +29,10 @@ struct TargetTable {
             ["ApusCore"], theirs: ["GRDB"],
             // Foundation: threads, and GRDB speaks in its types. Glibc: locks and modes of files.
             system: ["Synchronization", "Foundation", "Glibc"]),
-        "ApusAPI": .init(["ApusContract", "ApusCore", "ApusHTTP"], theirs: ["NIOCore", "NIOHTTP1"]),
+        "ApusAPI": .init(
+            ["ApusContract", "ApusCore", "ApusHTTP"],
+            // NIOSSL: PKCS#12. NIOPosix: its threads, for what takes a while.
+            theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "ApusEdge": .init(
             ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"], system: ["Synchronization"]),
         "ApusClient": .init(["ApusContract", "ApusWire"], theirs: ["NIOCore", "NIOPosix", "NIOSSL"]),

@@ -3,12 +3,16 @@ private import Synchronization
 /// Who may call: credentials, blacklist, source address, and how often credentials may fail.
 package final class Authenticator: Sendable {
     private let directory: AppDirectory
+    private let accounts: AccountDirectory
     private let failures: RateLimiter<IPAddress>
     private let failedPerMinute: Int
 
     /// Builds it over the apps; of the limits only `failed_auth_per_minute` counts here.
-    package init(directory: AppDirectory, serverLimits: Limits, clocks: Clocks) {
+    package init(
+        directory: AppDirectory, accounts: AccountDirectory = AccountDirectory(), serverLimits: Limits, clocks: Clocks
+    ) {
         self.directory = directory
+        self.accounts = accounts
         self.failures = RateLimiter(clocks: clocks)
         self.failedPerMinute = serverLimits.ceiling(.failedAuthPerMinute)
     }
@@ -28,6 +32,58 @@ package final class Authenticator: Sendable {
     /// - Throws: credentials as `README` §3 of the contract orders them; ``Refusal/Kind/rateLimited`` when credentials
     ///   from this source have failed too often.
     package func authenticate(_ credentials: Credentials, from source: IPAddress?) throws(Refusal) -> App {
+        try self.counting(failuresFrom: source) { () throws(Refusal) in try self.app(credentials) }
+    }
+
+    /// Finds the group of a caller, whose user name is `group-` and the key.
+    ///
+    /// - Throws: as ``authenticate(_:from:)``; an app's or a developer's credentials are a wrong secret.
+    package func authenticateGroup(_ credentials: Credentials, from source: IPAddress?) throws(Refusal) -> AppGroup {
+        try self.counting(failuresFrom: source) { () throws(Refusal) in try self.group(credentials) }
+    }
+
+    /// Finds the developer of a caller.
+    ///
+    /// - Throws: as ``authenticate(_:from:)``; the key of an app or a group is unknown here.
+    package func authenticateDeveloper(
+        _ credentials: Credentials, from source: IPAddress?
+    ) throws(Refusal) -> Developer {
+        try self.counting(failuresFrom: source) { () throws(Refusal) in
+            let (user, password) = try Self.named(credentials)
+            guard let key = AccountKey(user), let developer = self.accounts.developer(key) else {
+                throw Self.unknown(password)
+            }
+            guard developer.secret.matches(password) else { throw Refusal(.badSecret) }
+            return developer
+        }
+    }
+
+    /// Finds the app or the developer of a caller, where either may call.
+    ///
+    /// - Throws: as ``authenticate(_:from:)``.
+    package func authenticateUploader(
+        _ credentials: Credentials, from source: IPAddress?
+    ) throws(Refusal) -> Uploader {
+        try self.counting(failuresFrom: source) { () throws(Refusal) in
+            if case .basic(let user, let password) = credentials, let key = AccountKey(user),
+                let developer = self.accounts.developer(key)
+            {
+                guard developer.secret.matches(password) else { throw Refusal(.badSecret) }
+                return .developer(developer)
+            }
+            return .app(try self.app(credentials))
+        }
+    }
+
+    /// Who calls where apps and developers may.
+    package enum Uploader: Sendable {
+        case app(App), developer(Developer)
+    }
+
+    /// Checks credentials, and counts it against their source when they do not hold.
+    private func counting<Caller>(
+        failuresFrom source: IPAddress?, _ check: () throws(Refusal) -> Caller
+    ) throws(Refusal) -> Caller {
         if let source, self.failedPerMinute < .max {
             let budget = self.failures.peek(source, limit: self.failedPerMinute)
             guard budget.remaining > 0 else {
@@ -38,7 +94,7 @@ package final class Authenticator: Sendable {
             }
         }
         do throws(Refusal) {
-            return try self.check(credentials)
+            return try check()
         } catch {
             if let source { _ = self.failures.take(source, limit: self.failedPerMinute) }
             throw error
@@ -55,20 +111,38 @@ package final class Authenticator: Sendable {
         }
     }
 
-    private func check(_ credentials: Credentials) throws(Refusal) -> App {
+    private func app(_ credentials: Credentials) throws(Refusal) -> App {
+        let (user, password) = try Self.named(credentials)
+        if user.hasPrefix(AppGroup.keyPrefix) { throw Refusal(.badSecret) }
+        guard let key = AppKey(user), let app = self.directory.app(key) else { throw Self.unknown(password) }
+        guard app.secret.matches(password) else { throw Refusal(.badSecret) }
+        return app
+    }
+
+    private func group(_ credentials: Credentials) throws(Refusal) -> AppGroup {
+        let (user, password) = try Self.named(credentials)
+        guard user.hasPrefix(AppGroup.keyPrefix) else { throw Refusal(.badSecret) }
+        guard let key = AccountKey(String(user.dropFirst(AppGroup.keyPrefix.count))),
+            let group = self.accounts.group(key)
+        else { throw Self.unknown(password) }
+        guard group.secret.matches(password) else { throw Refusal(.badSecret) }
+        return group
+    }
+
+    /// User and password, neither of which is checked yet.
+    private static func named(_ credentials: Credentials) throws(Refusal) -> (user: String, password: String) {
         switch credentials {
         case .none: throw Refusal(.missingCredentials)
         case .malformed: throw Refusal(.malformedCredentials)
         case .basic(let user, let password):
             if user.isEmpty && password.isEmpty { throw Refusal(.missingCredentials) }
-            if user.hasPrefix("group-") { throw Refusal(.badSecret) }
-            guard let key = AppKey(user), let app = self.directory.app(key) else {
-                _ = Self.nobody.matches(password)
-                throw Refusal(.unknownKey)
-            }
-            guard app.secret.matches(password) else { throw Refusal(.badSecret) }
-            return app
+            return (user, password)
         }
+    }
+
+    private static func unknown(_ password: String) -> Refusal {
+        _ = Self.nobody.matches(password)
+        return Refusal(.unknownKey)
     }
 
     /// What an unknown key's secret is compared with, so that the answer takes as long.

@@ -150,6 +150,42 @@ package final class AppAudience: Sendable {
     }
 }
 
+extension AppAudience {
+    /// Names that are looked up before other work on this thread gets its turn.
+    private static let listBatch = 4096
+
+    /// Resolves an uploaded list: the union of what its names stand for.
+    package func resolve(
+        _ list: AudienceList, on platforms: PlatformSet, testOnly: Bool, at now: Timestamp
+    ) async -> Ordinals {
+        var result = Ordinals()
+        var names = list.names.makeIterator()
+        while true {
+            var batch: [String] = []
+            while batch.count < Self.listBatch, let name = names.next() { batch.append(name) }
+            guard !batch.isEmpty else { break }
+            self.state.withLock { state in
+                switch list.kind {
+                case .alias:
+                    for alias in batch.lazy.compactMap({ Alias($0) }) { state.aliases[alias]?.add(to: &result) }
+                case .registrationID:
+                    for name in batch.lazy.compactMap({ RegistrationID($0) }) {
+                        if let ordinal = state.ordinals[name] { result.insert(ordinal) }
+                    }
+                }
+            }
+            await Task.yield()
+        }
+        return self.state.withLock { state in
+            state.moveHorizon(to: now.day)
+            result.formIntersection(state.active)
+            if platforms != .all { result.formIntersection(state.devices(on: platforms)) }
+            if testOnly { result.formIntersection(state.test) }
+            return result
+        }
+    }
+}
+
 extension AppAudience.State {
     /// A fresh set of the devices on the platforms.
     fileprivate func devices(on platforms: PlatformSet) -> Ordinals {

@@ -19,7 +19,8 @@ package final class Deliverable: Sendable {
     ///
     /// - Throws: a refusal when the payload does not decode any more: it was accepted under other rules, or is damaged.
     package convenience init(message: Message) throws(Refusal) {
-        self.init(message: message, request: try PushRequest(try JSONValue.requestBody(message.payload)))
+        let root = try JSONValue.requestBody(message.payload)
+        self.init(message: message, request: try PushRequest(root, audience: .devicesOrFile))
     }
 
     /// When a device may not get it any more.

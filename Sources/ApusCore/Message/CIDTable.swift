@@ -3,9 +3,10 @@ private import Synchronization
 /// Idempotency: one push per cid, whoever sends it again, at the same time or after a restart.
 ///
 /// Answers are kept in the store, in the transaction of their message. This table only holds those who are at it now.
-final class CIDTable: Sendable {
+/// `Owner` is who the ids are scoped to.
+final class CIDTable<Owner: Hashable & Sendable>: Sendable {
     private struct Key: Hashable {
-        let app: AppID
+        let owner: Owner
         let cid: CID
     }
 
@@ -32,9 +33,9 @@ final class CIDTable: Sendable {
     /// - Throws: what the body throws; ``Refusal/Kind/backendSlow`` when the turn does not come within the time, or the
     ///   caller has left.
     func alone<Answer>(
-        _ cid: CID, of app: AppID, _ body: () async throws(Refusal) -> Answer
+        _ cid: CID, of owner: Owner, _ body: () async throws(Refusal) -> Answer
     ) async throws(Refusal) -> Answer {
-        let key = Key(app: app, cid: cid)
+        let key = Key(owner: owner, cid: cid)
         guard await self.enter(key) else {
             throw Refusal(.backendSlow, "A push with this cid is still being processed, retry later")
         }

@@ -98,6 +98,13 @@ package struct PlatformCounts: Sendable, Equatable {
         set { self.counts[platform] = newValue == 0 ? nil : newValue }
     }
 
+    /// Platform by platform.
+    package static func + (left: Self, right: Self) -> Self {
+        var sum = left
+        sum.counts.merge(right.counts) { $0 + $1 }
+        return sum
+    }
+
     /// All platforms together.
     package var sum: Int { self.counts.values.reduce(0, +) }
 }

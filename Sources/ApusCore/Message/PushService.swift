@@ -12,9 +12,10 @@ package final class PushService: Sendable {
     private let committer: Committer
     let store: any Store
     private let clocks: Clocks
-    let cids: CIDTable
+    let cids: CIDTable<AppID>
     private let resolver: AudienceResolver
     private let days: DailyBook
+    private let files: FileService
 
     /// Builds it over the services of one node.
     package init(
@@ -31,31 +32,43 @@ package final class PushService: Sendable {
         self.resolver = AudienceResolver(index: index, store: store, clocks: clocks)
         self.days = DailyBook(store: store)
         self.cids = CIDTable(waitSeconds: waitSeconds)
+        self.files = FileService(store: store, clocks: clocks)
     }
 
     /// Accepts a push. Durable when it returns; delivery has begun.
     ///
-    /// - Throws: what ``resolve(_:of:)`` throws, limits, and store refusals. Nothing is kept then.
+    /// - Throws: what ``resolve(_:of:list:isForLater:)`` throws, limits, and store refusals. Nothing is kept then.
     package func push(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
-        try await self.once(request.cid, of: app) { () throws(Refusal) in request }
+        try await self.push(request, of: app, list: nil)
+    }
+
+    /// Accepts a push as ``push(_:of:)`` does.
+    ///
+    /// - Parameter list: the content of the file that the audience names, where the caller has read it for several
+    ///   apps; nil for a file of the app's own.
+    func push(_ request: PushRequest, of app: App, list: AudienceList?) async throws(Refusal) -> PushAnswer {
+        try await self.once(request.cid, of: app, list: list) { () throws(Refusal) in request }
     }
 
     /// Accepts a push that is yet to be decoded: under a cid that has its answer already, whatever else it says.
     ///
+    /// - Parameter rule: what may stand in its audience.
     /// - Throws: as ``push(_:of:)``, and what the decoder refuses.
-    package func push(_ root: JSONValue, of app: App) async throws(Refusal) -> PushAnswer {
-        try await self.once(root["cid"]?.string.flatMap(CID.init), of: app) { () throws(Refusal) in
-            try PushRequest(root)
+    package func push(
+        _ root: JSONValue, of app: App, audience rule: AudienceRule = .devices
+    ) async throws(Refusal) -> PushAnswer {
+        try await self.once(root["cid"]?.string.flatMap(CID.init), of: app, list: nil) { () throws(Refusal) in
+            try PushRequest(root, audience: rule)
         }
     }
 
     private func once(
-        _ cid: CID?, of app: App, _ request: () throws(Refusal) -> PushRequest
+        _ cid: CID?, of app: App, list: AudienceList?, _ request: () throws(Refusal) -> PushRequest
     ) async throws(Refusal) -> PushAnswer {
-        guard let cid else { return try await self.accept(try request(), of: app) }
+        guard let cid else { return try await self.accept(try request(), of: app, list: list) }
         return try await self.cids.alone(cid, of: app.id) { () throws(Refusal) in
             if let answer = try await self.answer(to: cid, of: app) { return answer }
-            return try await self.accept(try request(), of: app)
+            return try await self.accept(try request(), of: app, list: list)
         }
     }
 
@@ -107,10 +120,12 @@ package final class PushService: Sendable {
 extension PushService {
     /// Whom a push means, after the checks that need the app's state.
     ///
-    /// - Parameter isForLater: leaves out what only counts at the moment of the push: the push that it overrides, and
-    ///   how many others are being spread over time.
+    /// - Parameters:
+    ///   - list: the content of the file that the audience names, where it has been read.
+    ///   - isForLater: leaves out what only counts at the moment of the push: the push that it overrides, and how many
+    ///     others are being spread over time.
     private func resolve(
-        _ request: PushRequest, of app: App, isForLater: Bool = false
+        _ request: PushRequest, of app: App, list: AudienceList? = nil, isForLater: Bool = false
     ) async throws(Refusal) -> Ordinals {
         let limits = self.directory.limits(of: app.id)
         let ttlMax = limits.ceiling(.timeToLiveMaxSeconds)
@@ -119,7 +134,7 @@ extension PushService {
         }
         if let name = request.options.businessOperationCode { try await self.checkPlan(name, of: app) }
         if let id = request.options.overrideMessageID, !isForLater { try await self.checkOverride(id, of: app) }
-        let audience = try await self.resolver.resolve(request, of: app.id)
+        let audience = try await self.audience(of: request, in: app, list: list)
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
         if request.options.spreadMinutes > 0, !isForLater {
             let runningMax = limits.ceiling(.timedPushesRunning)
@@ -136,6 +151,18 @@ extension PushService {
         }
     }
 
+    private func audience(
+        of request: PushRequest, in app: App, list: AudienceList?
+    ) async throws(Refusal) -> Ordinals {
+        guard case .matching(let kinds) = request.audience, let name = kinds.fileID else {
+            return try await self.resolver.resolve(request, of: app.id)
+        }
+        let named =
+            if let list { list } else { try await self.files.list(named: name, of: [.app(app.id)]) }
+        return await self.index[app.id].resolve(
+            named, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
+    }
+
     private func checkOverride(_ id: MessageID, of app: App) async throws(Refusal) {
         let oldest = self.clocks.now().adding(seconds: -Self.overrideSeconds)
         guard let old = try await self.deliverable(id)?.message, old.app == app.id, old.acceptedAt >= oldest else {
@@ -145,9 +172,10 @@ extension PushService {
 
     /// To whom, keep it; telling follows from the commit (see ``Core``).
     private func accept(
-        _ request: PushRequest, of app: App, firing step: (@Sendable (MessageID) -> ScheduleStep)? = nil
+        _ request: PushRequest, of app: App, list: AudienceList? = nil,
+        firing step: (@Sendable (MessageID) -> ScheduleStep)? = nil
     ) async throws(Refusal) -> PushAnswer {
-        let audience = try await self.resolve(request, of: app)
+        let audience = try await self.resolve(request, of: app, list: list)
         let index = self.index[app.id]
         let target = index.members(of: audience, on: request.content.platforms).optimized()
         let isBroadcast = request.audience == .all

@@ -1,7 +1,7 @@
 /// The truth: what was accepted, who is registered, what was received.
 ///
 /// Implemented by SQLite, later by PostgreSQL. Batches in, pages out; every method may be called from any task.
-package protocol Store: Sendable {
+package protocol Store: AccountStore, UploadStore {
     /// Writes a batch in one transaction, in order, and returns when it is durable (fsync).
     ///
     /// A write that fails keeps nothing of itself and does not spoil the others.

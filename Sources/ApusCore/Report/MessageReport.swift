@@ -25,3 +25,24 @@ package struct MessageReport: Sendable, Equatable {
     /// Those whose user opened the custom message.
     package let clickedMessage: PlatformCounts
 }
+
+extension MessageReport {
+    /// The report on a push that was made of several: its counters are the sums.
+    ///
+    /// - Returns: nil when there is nothing to sum up.
+    static func sum(of reports: [MessageReport]) -> MessageReport? {
+        guard let first = reports.first else { return nil }
+        return reports.dropFirst().reduce(first) { sum, report in
+            MessageReport(
+                platforms: sum.platforms.union(report.platforms),
+                hasNotification: sum.hasNotification || report.hasNotification,
+                hasMessage: sum.hasMessage || report.hasMessage,
+                isLiveActivity: sum.isLiveActivity || report.isLiveActivity,
+                targeted: sum.targeted + report.targeted, online: sum.online + report.online,
+                sent: sum.sent + report.sent, received: sum.received + report.received,
+                displayed: sum.displayed + report.displayed,
+                clickedNotification: sum.clickedNotification + report.clickedNotification,
+                clickedMessage: sum.clickedMessage + report.clickedMessage)
+        }
+    }
+}

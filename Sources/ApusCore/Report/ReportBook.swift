@@ -94,6 +94,17 @@ extension ReportBook {
         }
     }
 
+    /// What happened to messages, whichever apps they are of; unknown ones are left out.
+    func reports(on ids: [MessageID]) async throws(Refusal) -> [MessageReport] {
+        do {
+            let known = try await self.book.deliverables(ids)
+            let receipts = try await self.store.receipts(of: ids)
+            return ids.compactMap { id in known[id].map { self.report(on: $0, receipts: receipts[id] ?? [:]) } }
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
     private func report(on deliverable: Deliverable, receipts: [Receipt.Kind: Ordinals]) -> MessageReport {
         let audience = self.index[deliverable.app]
         let target = deliverable.message.target

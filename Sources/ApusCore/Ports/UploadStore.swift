@@ -1,0 +1,116 @@
+/// The part of the store that holds what was uploaded: lists as audiences, and images.
+package protocol UploadStore: Sendable {
+    /// Keeps a list with its content, unless its owner has too many valid ones.
+    ///
+    /// - Parameter validMax: how many an owner may have that have not expired.
+    /// - Returns: false when there is no room for it.
+    func keepFile(
+        _ file: UploadedFile, content: [UInt8], validMax: Int, at now: Timestamp
+    ) async throws(StoreError) -> Bool
+    /// The lists of an owner that have not expired, newest first.
+    func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile]
+    /// A list that has not expired, whoever owns it.
+    func file(_ id: UploadID, at now: Timestamp) async throws(StoreError) -> UploadedFile?
+    /// Deletes a list of an owner. Harmless when it has none of that name.
+    func deleteFile(_ id: UploadID, of owner: UploadOwner) async throws(StoreError)
+
+    /// Keeps an image set in place of an older one of the same name, with new pictures.
+    func keepImages(
+        _ images: ImageSet, pictures: [(id: UploadID, content: [UInt8])], at now: Timestamp
+    ) async throws(StoreError)
+    /// An image set of an app that has not expired.
+    func images(_ id: UploadID, of app: AppID, at now: Timestamp) async throws(StoreError) -> ImageSet?
+
+    /// A picture of an image set that has not expired.
+    func picture(_ id: UploadID, at now: Timestamp) async throws(StoreError) -> [UInt8]?
+    /// The bytes that were kept with a list; nil when there are none.
+    func content(of id: UploadID) async throws(StoreError) -> [UInt8]?
+}
+
+/// The name of something that was uploaded: a list, an image set, or a picture in one.
+///
+/// - Shape: ours are UUIDs in lower case, which nobody guesses.
+package struct UploadID: Hashable, Sendable {
+    /// As it goes over the wire.
+    package let text: String
+
+    /// - Returns: nil for what cannot be a name of ours.
+    package init?(_ text: String) {
+        guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy(\.isIdentifier) else { return nil }
+        self.text = text
+    }
+
+    /// Draws a fresh one.
+    package init() { self.text = RandomText.uuid() }
+}
+
+/// Who uploaded something, and alone may name it.
+package enum UploadOwner: Hashable, Sendable {
+    case app(AppID)
+    /// For pushes of the developer's groups.
+    case developer(DeveloperID)
+}
+
+/// A list of aliases or registration ids that stands for an audience.
+package struct UploadedFile: Sendable, Equatable {
+    /// What the lines are.
+    package enum Kind: String, Sendable, CaseIterable {
+        case alias
+        case registrationID = "registration_id"
+    }
+
+    /// Unique in the store.
+    package let id: UploadID
+    /// Who alone may name it.
+    package let owner: UploadOwner
+    /// What its lines are.
+    package let kind: Kind
+    /// As it was uploaded.
+    package let name: String
+    /// Lines of the content.
+    package let count: Int
+    /// When it was uploaded first.
+    package let createdAt: Timestamp
+    /// When it stops being valid.
+    package let expiresAt: Timestamp
+
+    package init(
+        id: UploadID, owner: UploadOwner, kind: Kind, name: String, count: Int, createdAt: Timestamp,
+        expiresAt: Timestamp
+    ) {
+        self.id = id
+        self.owner = owner
+        self.kind = kind
+        self.name = name
+        self.count = count
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+    }
+}
+
+/// One media id with the URLs in force.
+package struct ImageSet: Sendable, Equatable {
+    /// Unique in the store.
+    package let id: UploadID
+    /// Whose it is.
+    package let app: AppID
+    /// 1 big picture, 2 big icon, 3 small icon.
+    package let kind: Int
+    /// By the key of the wire, as in `oppo_image_url`.
+    package var urls: [String: String]
+    /// When it was uploaded first.
+    package let createdAt: Timestamp
+    /// When the media id and its pictures end.
+    package let expiresAt: Timestamp
+
+    package init(
+        id: UploadID, app: AppID, kind: Int, urls: [String: String], createdAt: Timestamp, expiresAt: Timestamp
+    ) {
+        self.id = id
+        self.app = app
+        self.kind = kind
+        self.urls = urls
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+    }
+}

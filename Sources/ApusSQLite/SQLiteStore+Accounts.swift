@@ -1,0 +1,150 @@
+package import ApusCore
+internal import GRDB
+
+// MARK: - Developers, groups, certificates
+
+extension SQLiteStore {
+    package func developers() async throws(StoreError) -> [Developer] {
+        try await self.read { db in try Developers.all(in: db) }
+    }
+
+    package func createDeveloper(_ developer: Developer) async throws(StoreError) -> Developer {
+        try await self.write { db in try Developers.create(developer, in: db) }
+    }
+
+    package func updateDeveloper(_ developer: Developer) async throws(StoreError) -> Bool {
+        try await self.write { db in try Developers.update(developer, in: db) }
+    }
+
+    package func deleteDeveloper(_ id: DeveloperID) async throws(StoreError) -> Bool {
+        try await self.write { db in try Developers.delete(id, in: db) }
+    }
+
+    package func groups() async throws(StoreError) -> [AppGroup] {
+        try await self.read { db in try Groups.all(in: db) }
+    }
+
+    package func createGroup(_ group: AppGroup) async throws(StoreError) -> AppGroup {
+        try await self.write { db in try Groups.create(group, in: db) }
+    }
+
+    package func updateGroup(_ group: AppGroup) async throws(StoreError) -> Bool {
+        try await self.write { db in try Groups.update(group, in: db) }
+    }
+
+    package func deleteGroup(_ id: GroupID) async throws(StoreError) -> Bool {
+        try await self.write { db in try Groups.delete(id, in: db) }
+    }
+
+    package func createApp(_ order: AppOrder) async throws(StoreError) -> AppOrder.Outcome {
+        try await self.write { db in try Developers.createApp(order, in: db) }
+    }
+
+    package func owner(of app: AppID) async throws(StoreError) -> DeveloperID? {
+        try await self.read { db in try Developers.owner(of: app, in: db) }
+    }
+
+    package func assign(_ app: AppID, to developer: DeveloperID) async throws(StoreError) {
+        try await self.write { db in try Developers.assign(app, to: developer, in: db) }
+    }
+
+    package func keepGroupPush(_ push: GroupPush) async throws(StoreError) {
+        try await self.write { db in try Groups.keep(push, in: db) }
+    }
+
+    package func groupPushes(
+        _ ids: [GroupMessageID], of group: GroupID
+    ) async throws(StoreError) -> [GroupPush] {
+        try await self.read { db in try ids.compactMap { try Groups.push($0, of: group, in: db) } }
+    }
+
+    package func groupPush(
+        cid: CID, of group: GroupID, since: Timestamp
+    ) async throws(StoreError) -> GroupPush? {
+        try await self.read { db in try Groups.push(cid: cid, of: group, since: since, in: db) }
+    }
+
+    package func keepCertificates(_ certificates: [SealedCertificate]) async throws(StoreError) -> Bool {
+        try await self.write { db in try Certificates.keep(certificates, in: db) }
+    }
+
+    package func certificates(of app: AppID) async throws(StoreError) -> [SealedCertificate] {
+        try await self.read { db in try Certificates.all(of: app, in: db) }
+    }
+
+    /// Removes what has expired of groups and uploads.
+    func sweepAccounts(at now: Timestamp) async throws(StoreError) -> Int {
+        try await self.inSteps { db in
+            let cutoff = now.adding(seconds: -GroupPushService.retentionSeconds)
+            let pushes = try Groups.expirePushes(before: cutoff, limit: Self.stepMax, in: db)
+            let uploads = try Uploads.expire(at: now, limit: Self.stepMax, in: db)
+            return (pushes + uploads, pushes + uploads > 0)
+        }
+    }
+}
+
+// MARK: - Uploads
+
+extension SQLiteStore {
+    package func keepFile(
+        _ file: UploadedFile, content: [UInt8], validMax: Int, at now: Timestamp
+    ) async throws(StoreError) -> Bool {
+        // Looked at first, so that an owner without room does not fill the store only to be refused.
+        guard try await self.files(of: file.owner, at: now).count < validMax else { return false }
+        try await self.keep(content, as: file.id, at: now)
+        return try await self.write { db in
+            let isKept = try Uploads.keep(file, validMax: validMax, at: now, in: db)
+            if !isKept { try Uploads.removeContent(of: file.id.text, in: db) }
+            return isKept
+        }
+    }
+
+    package func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile] {
+        try await self.read { db in try Uploads.files(of: owner, at: now, in: db) }
+    }
+
+    package func file(_ id: UploadID, at now: Timestamp) async throws(StoreError) -> UploadedFile? {
+        try await self.read { db in try Uploads.file(id, at: now, in: db) }
+    }
+
+    package func deleteFile(_ id: UploadID, of owner: UploadOwner) async throws(StoreError) {
+        try await self.write { db in try Uploads.delete(id, of: owner, in: db) }
+    }
+
+    package func keepImages(
+        _ images: ImageSet, pictures: [(id: UploadID, content: [UInt8])], at now: Timestamp
+    ) async throws(StoreError) {
+        for picture in pictures { try await self.keep(picture.content, as: picture.id, at: now) }
+        let ids = pictures.map(\.id)
+        try await self.write { db in try Uploads.keep(images, pictures: ids, in: db) }
+    }
+
+    package func images(
+        _ id: UploadID, of app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> ImageSet? {
+        try await self.read { db in try Uploads.images(id, of: app, at: now, in: db) }
+    }
+
+    package func picture(_ id: UploadID, at now: Timestamp) async throws(StoreError) -> [UInt8]? {
+        try await self.read { db in
+            try Uploads.isPicture(id, at: now, in: db) ? Uploads.content(of: id, in: db) : nil
+        }
+    }
+
+    package func content(of id: UploadID) async throws(StoreError) -> [UInt8]? {
+        try await self.read { db in try Uploads.content(of: id, in: db) }
+    }
+
+    /// Writes bytes piece by piece, each in a transaction of its own; the sweep takes what is left of half a write.
+    private func keep(_ content: [UInt8], as id: UploadID, at now: Timestamp) async throws(StoreError) {
+        var rest = content[...]
+        var sequence = 0
+        while !rest.isEmpty {
+            let chunk = Array(rest.prefix(Uploads.chunkBytes))
+            let number = sequence
+            try await self.write { db in try Uploads.keepChunk(chunk, number, of: id, at: now, in: db) }
+            rest = rest.dropFirst(chunk.count)
+            sequence += 1
+        }
+    }
+}

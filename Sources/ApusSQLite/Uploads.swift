@@ -1,0 +1,227 @@
+internal import ApusCore
+internal import GRDB
+
+/// The rows of `files`, of `image_sets` with their pictures, and the bytes of both.
+enum Uploads {
+    /// Bytes of one row, so that a long upload is many short transactions and commits get their turn in between.
+    static let chunkBytes = 256 << 10
+    /// How long an upload may take from its first chunk until something refers to it.
+    static let strayMilliseconds: Int64 = 3_600_000
+
+    static let table = """
+        CREATE TABLE files (
+            id TEXT PRIMARY KEY,
+            app INTEGER,       -- either this or `developer`
+            developer INTEGER,
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX files_by_app ON files (app, created_at);
+        CREATE INDEX files_by_developer ON files (developer, created_at);
+        CREATE INDEX files_by_expiry ON files (expires_at);
+        CREATE TABLE image_sets (
+            id TEXT PRIMARY KEY,
+            app INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            urls TEXT NOT NULL, -- JSON object: key of the wire, URL
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX image_sets_by_app ON image_sets (app, id);
+        CREATE INDEX image_sets_by_expiry ON image_sets (expires_at);
+        CREATE TABLE pictures (
+            id TEXT PRIMARY KEY,
+            image_set TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX pictures_by_image_set ON pictures (image_set);
+        -- The bytes of a file or a picture in pieces. What nothing refers to is a remain of an upload that was cut off.
+        CREATE TABLE upload_chunks (
+            upload TEXT NOT NULL,
+            sequence INTEGER NOT NULL,
+            created_at INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (upload, sequence)
+        ) STRICT;
+        CREATE INDEX upload_chunks_by_age ON upload_chunks (created_at);
+        """
+
+    static func keepChunk(
+        _ bytes: [UInt8], _ sequence: Int, of id: UploadID, at now: Timestamp, in db: Database
+    ) throws {
+        try db.run(
+            "INSERT INTO upload_chunks (upload, sequence, created_at, bytes) VALUES (?, ?, ?, ?)", id.text, sequence,
+            now.milliseconds, DatabaseValue.blob(bytes))
+    }
+
+    static func content(of id: UploadID, in db: Database) throws -> [UInt8]? {
+        let chunks = try db.all(
+            "SELECT upload, sequence, bytes FROM upload_chunks WHERE upload = ? ORDER BY sequence", id.text
+        ) { row in try Cells(row, of: "upload_chunks", keyWidth: 2).bytes(2) }
+        return chunks.isEmpty ? nil : Array(chunks.joined())
+    }
+
+    static func removeContent(of id: String, in db: Database) throws {
+        try db.run("DELETE FROM upload_chunks WHERE upload = ?", id)
+    }
+
+    /// Removes every list of an owner, and the bytes of an app's pictures.
+    static func removeAll(of owner: UploadOwner, in db: Database) throws {
+        let ids = try db.all("SELECT id FROM files WHERE \(owner.column) = ?", owner.number) {
+            try Cells($0, of: "files").text(0)
+        }
+        for id in ids { try Self.remove(file: id, in: db) }
+    }
+
+    /// Drops what has expired and what nothing refers to.
+    ///
+    /// - Returns: how many rows went.
+    static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> Int {
+        let files = try db.all("SELECT id FROM files WHERE expires_at <= ? LIMIT ?", now.milliseconds, limit) {
+            try Cells($0, of: "files").text(0)
+        }
+        for id in files { try Self.remove(file: id, in: db) }
+        var rows = files.count
+        rows += try db.run(
+            "DELETE FROM image_sets WHERE id IN (SELECT id FROM image_sets WHERE expires_at <= ? LIMIT ?)",
+            now.milliseconds, limit)
+        rows += try db.run(
+            """
+            DELETE FROM pictures WHERE id IN (
+                SELECT id FROM pictures WHERE image_set NOT IN (SELECT id FROM image_sets) LIMIT ?)
+            """,
+            limit)
+        rows += try db.run(
+            """
+            DELETE FROM upload_chunks WHERE rowid IN (
+                SELECT rowid FROM upload_chunks WHERE created_at <= ?
+                    AND upload NOT IN (SELECT id FROM files) AND upload NOT IN (SELECT id FROM pictures) LIMIT ?)
+            """,
+            now.milliseconds - Self.strayMilliseconds, limit)
+        return rows
+    }
+
+    private static func remove(file id: String, in db: Database) throws {
+        try Self.removeContent(of: id, in: db)
+        try db.run("DELETE FROM files WHERE id = ?", id)
+    }
+}
+
+// MARK: - Lists
+
+extension Uploads {
+    private static let fileColumns = "id, app, developer, kind, name, count, created_at, expires_at"
+
+    /// - Returns: false when the owner has too many.
+    static func keep(_ file: UploadedFile, validMax: Int, at now: Timestamp, in db: Database) throws -> Bool {
+        let valid = try db.first(
+            "SELECT count(*) FROM files WHERE \(file.owner.column) = ? AND expires_at > ?", file.owner.number,
+            now.milliseconds
+        ) { try Cells($0, of: "files").integer(0) }
+        guard (valid ?? 0) < validMax else { return false }
+        try db.run(
+            """
+            INSERT INTO files (id, \(file.owner.column), kind, name, count, created_at, expires_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
+            """,
+            file.id.text, file.owner.number, file.kind.rawValue, file.name, file.count,
+            file.createdAt.milliseconds, file.expiresAt.milliseconds)
+        return true
+    }
+
+    static func files(of owner: UploadOwner, at now: Timestamp, in db: Database) throws -> [UploadedFile] {
+        try db.all(
+            """
+            SELECT \(Self.fileColumns) FROM files WHERE \(owner.column) = ? AND expires_at > ?
+            ORDER BY created_at DESC, rowid DESC
+            """,
+            owner.number, now.milliseconds
+        ) { row in try Self.file(Cells(row, of: "files")) }
+    }
+
+    static func file(_ id: UploadID, at now: Timestamp, in db: Database) throws -> UploadedFile? {
+        try db.first(
+            "SELECT \(Self.fileColumns) FROM files WHERE id = ? AND expires_at > ?", id.text, now.milliseconds
+        ) { row in try Self.file(Cells(row, of: "files")) }
+    }
+
+    static func delete(_ id: UploadID, of owner: UploadOwner, in db: Database) throws {
+        guard try db.has("SELECT 1 FROM files WHERE id = ? AND \(owner.column) = ?", id.text, owner.number) else {
+            return
+        }
+        try Self.remove(file: id.text, in: db)
+    }
+
+    private static func file(_ cells: Cells) throws -> UploadedFile {
+        let owner: UploadOwner =
+            if let app = try cells.optionalInteger(1) {
+                .app(AppID(app))
+            } else {
+                .developer(DeveloperID(try cells.integer(2)))
+            }
+        return UploadedFile(
+            id: try cells.value(0, UploadID(cells.text(0))), owner: owner,
+            kind: try cells.value(3, UploadedFile.Kind(rawValue: cells.text(3))), name: try cells.text(4),
+            count: try cells.number(5), createdAt: try cells.timestamp(6), expiresAt: try cells.timestamp(7))
+    }
+}
+
+extension UploadOwner {
+    fileprivate var column: String {
+        switch self {
+        case .app: "app"
+        case .developer: "developer"
+        }
+    }
+
+    fileprivate var number: Int64 {
+        switch self {
+        case .app(let app): app.number
+        case .developer(let developer): developer.number
+        }
+    }
+}
+
+// MARK: - Images
+
+extension Uploads {
+    static func keep(_ images: ImageSet, pictures: [UploadID], in db: Database) throws {
+        try db.run(
+            """
+            INSERT OR REPLACE INTO image_sets (id, app, kind, urls, created_at, expires_at)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            images.id.text, images.app.number, images.kind, CellJSON.text(map: images.urls),
+            images.createdAt.milliseconds, images.expiresAt.milliseconds)
+        // Pictures that were replaced stay as long as the set: devices may still be told their URLs.
+        for picture in pictures {
+            try db.run("INSERT INTO pictures (id, image_set) VALUES (?, ?)", picture.text, images.id.text)
+        }
+    }
+
+    static func images(_ id: UploadID, of app: AppID, at now: Timestamp, in db: Database) throws -> ImageSet? {
+        try db.first(
+            """
+            SELECT id, kind, urls, created_at, expires_at FROM image_sets
+            WHERE id = ? AND app = ? AND expires_at > ?
+            """,
+            id.text, app.number, now.milliseconds
+        ) { row in
+            let cells = Cells(row, of: "image_sets")
+            return ImageSet(
+                id: id, app: app, kind: try cells.number(1), urls: try cells.value(2, CellJSON.map(cells.text(2))),
+                createdAt: try cells.timestamp(3), expiresAt: try cells.timestamp(4))
+        }
+    }
+
+    static func isPicture(_ id: UploadID, at now: Timestamp, in db: Database) throws -> Bool {
+        try db.has(
+            """
+            SELECT 1 FROM pictures JOIN image_sets ON image_sets.id = pictures.image_set
+            WHERE pictures.id = ? AND image_sets.expires_at > ?
+            """,
+            id.text, now.milliseconds)
+    }
+}
