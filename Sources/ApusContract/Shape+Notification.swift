@@ -43,7 +43,7 @@ extension Shape {
         "show_end_time": .time,
         "display_foreground": .number([0, 1]),
         // Not in the vendor's tables, which have the short texts inside extras; the official Python client sends them.
-        "custom_buttons": .free,
+        "custom_buttons": .any,
         "mipns_content_forshort": .string,
         "oppns_content_forshort": .string,
         "vpns_content_forshort": .string,

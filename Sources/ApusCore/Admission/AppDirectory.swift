@@ -21,9 +21,6 @@ package final class AppDirectory: Sendable {
     /// - Returns: nil for an app that was deleted.
     package func app(_ id: AppID) -> App? { self.state.withLock { $0.byID[id] } }
 
-    /// All apps, by number.
-    package var apps: [App] { self.state.withLock { $0.byID.values.sorted { $0.id < $1.id } } }
-
     /// The server's limits with the app's own over them; the server's alone for an unknown app.
     package func limits(of app: AppID) -> Limits {
         self.serverLimits.overlaid(by: self.state.withLock { $0.byID[app]?.limits } ?? Limits())
