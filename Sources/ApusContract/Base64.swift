@@ -19,14 +19,17 @@ package enum Base64 {
     }
 
     /// - Returns: nil for anything that ``encode(_:)`` would not have written, missing padding apart.
-    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var (bits, count): (UInt32, Int) = (0, 0)
-        let body = text.utf8.prefix { $0 != UInt8(ascii: "=") }
-        let padding = text.utf8.dropFirst(body.count)
-        guard padding.count <= 2, padding.allSatisfy({ $0 == UInt8(ascii: "=") }),
-            padding.isEmpty || (body.count + padding.count).isMultiple(of: 4)
+    package static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? { Self.decode(bytes: Array(text)) }
+
+    private static func decode(bytes text: [UInt8]) -> [UInt8]? {
+        let body = text.prefix { $0 != UInt8(ascii: "=") }
+        let padding = text.count - body.count
+        guard padding <= 2, text.suffix(padding).allSatisfy({ $0 == UInt8(ascii: "=") }),
+            padding == 0 || text.count.isMultiple(of: 4)
         else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(body.count * 3 / 4)
+        var (bits, count): (UInt32, Int) = (0, 0)
         for character in body {
             guard let value = Self.value(of: character) else { return nil }
             bits = bits << 6 | value

@@ -74,6 +74,12 @@ extension RoaringSet {
     @discardableResult
     package mutating func insert(_ member: UInt32) -> Bool { roaring_bitmap_add_checked(self.mutable, member) }
 
+    /// Takes in all of these numbers: cheapest in ascending order.
+    package mutating func insert(contentsOf members: [UInt32]) {
+        let bitmap = self.mutable
+        members.withUnsafeBufferPointer { roaring_bitmap_add_many(bitmap, $0.count, $0.baseAddress) }
+    }
+
     /// - Returns: whether it was there before.
     @discardableResult
     package mutating func remove(_ member: UInt32) -> Bool { roaring_bitmap_remove_checked(self.mutable, member) }

@@ -28,7 +28,7 @@ package struct WebSocketHandshake: Sendable, Equatable {
             throw Refusal(.badValue, "Sec-WebSocket-Version must be \(Self.version)")
         }
         let keys = Self.tokens(header("Sec-WebSocket-Key"))
-        guard keys.count == 1, keys[0].utf8.count == 24, Base64.decode(keys[0])?.count == 16 else {
+        guard keys.count == 1, keys[0].utf8.count == 24, Base64.decode(keys[0].utf8)?.count == 16 else {
             throw Refusal(.badValue, "Sec-WebSocket-Key must be 16 bytes in base 64")
         }
         let offered = Self.tokens(header("Sec-WebSocket-Protocol"))

@@ -132,9 +132,16 @@ extension FaultyStore {
         return try await self.real.changedElsewhere()
     }
 
-    package func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device] {
+    package func lastOrdinal(of app: AppID) async throws(StoreError) -> Ordinal? {
         try self.reading()
-        return try await self.real.devices(of: app, from: first, limit: limit)
+        return try await self.real.lastOrdinal(of: app)
+    }
+
+    package func audience(
+        of app: AppID, in ordinals: ClosedRange<Ordinal>
+    ) async throws(StoreError) -> AudiencePage {
+        try self.reading()
+        return try await self.real.audience(of: app, in: ordinals)
     }
 
     package func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device? {

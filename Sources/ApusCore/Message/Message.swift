@@ -88,23 +88,24 @@ package struct Message: Sendable, Equatable {
 
 /// One number per platform.
 package struct PlatformCounts: Sendable, Equatable {
-    private var counts: [Platform: Int] = [:]
+    /// By the platform's raw value; in place, because every push has several of these.
+    private var counts = SIMD8<Int>()
 
     package init() {}
 
     /// 0 where nothing was set.
     package subscript(_ platform: Platform) -> Int {
-        get { self.counts[platform] ?? 0 }
-        set { self.counts[platform] = newValue == 0 ? nil : newValue }
+        get { self.counts[Int(platform.rawValue)] }
+        set { self.counts[Int(platform.rawValue)] = newValue }
     }
 
     /// Platform by platform.
     package static func + (left: Self, right: Self) -> Self {
         var sum = left
-        sum.counts.merge(right.counts) { $0 + $1 }
+        sum.counts &+= right.counts
         return sum
     }
 
     /// All platforms together.
-    package var sum: Int { self.counts.values.reduce(0, +) }
+    package var sum: Int { self.counts.wrappedSum() }
 }

@@ -27,8 +27,10 @@ package protocol Store: AccountStore, UploadStore {
     /// Whether another process has written since the last call (or since opening).
     func changedElsewhere() async throws(StoreError) -> Bool
 
-    /// The devices of an app in order of their ordinals, from `first` on.
-    func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device]
+    /// The greatest ordinal that a device of the app has; nil without a device.
+    func lastOrdinal(of app: AppID) async throws(StoreError) -> Ordinal?
+    /// What the audience index keeps of the devices with these ordinals.
+    func audience(of app: AppID, in ordinals: ClosedRange<Ordinal>) async throws(StoreError) -> AudiencePage
     func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device?
     /// Those of the devices that there are, in no order.
     func devices(_ ordinals: [Ordinal], of app: AppID) async throws(StoreError) -> [Device]
