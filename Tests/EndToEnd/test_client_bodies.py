@@ -156,12 +156,12 @@ def test_row_14_one_text_is_no_list_of_audience_values(world, body):
 # 15 and 16: replays and numbers
 
 
-def cut(app, path, body, reads):
+def cut(server, auth, path, body, reads):
     """Sends a POST as PHP does and loses the connection, before or after the first bytes of the answer."""
     content = json.dumps(body).encode()
-    headers = {"Authorization": authorization((app.key, app.secret)), **CLIENTS["PHP"].headers}
-    with connect(app.server.api) as connection:
-        head = written(app.server.api, f"POST {path} HTTP/1.1", {**headers, "Content-Length": str(len(content))})
+    headers = {"Authorization": authorization(auth), **CLIENTS["PHP"].headers}
+    with connect(server.api) as connection:
+        head = written(server.api, f"POST {path} HTTP/1.1", {**headers, "Content-Length": str(len(content))})
         connection.sendall(head + content)
         if reads:
             assert connection.recv(1)
@@ -174,8 +174,8 @@ class TestRow15:
 
     def test_a_push_reaches_a_device_once(self, app, device, reads):
         body = {**HIT, "cid": "a-cid"}
-        cut(app, "/v3/push", body, reads)
-        cut(app, "/v3/push", body, reads)
+        cut(app.server, (app.key, app.secret), "/v3/push", body, reads)
+        cut(app.server, (app.key, app.secret), "/v3/push", body, reads)
         answer = ask(app, "PHP", "POST", "/v3/push", body)
         assert answer.status == 200, answer.body
         assert device.push()["msg_id"] == answer.json()["msg_id"]
@@ -185,7 +185,7 @@ class TestRow15:
     def test_the_items_of_a_batch_are_done_once(self, app, device, reads):
         item = {"platform": "all", "target": "alice", "notification": {"alert": "hi"}}
         body = {"pushlist": {f"item-{number}": item for number in range(3)}}
-        cut(app, "/v3/push/batch/alias/single", body, reads)
+        cut(app.server, (app.key, app.secret), "/v3/push/batch/alias/single", body, reads)
         answer = ask(app, "PHP", "POST", "/v3/push/batch/alias/single", body)
         assert answer.status == 200, answer.body
         ids = {entry["msg_id"] for entry in answer.json().values()}
@@ -194,11 +194,20 @@ class TestRow15:
 
     def test_a_task_is_made_once(self, app, device, reads):
         body = {**task(None), "cid": "a-task"}
-        cut(app, "/v3/schedules", body, reads)
+        cut(app.server, (app.key, app.secret), "/v3/schedules", body, reads)
         answer = ask(app, "PHP", "POST", "/v3/schedules", body)
         assert answer.status == 200, answer.body
         listed = app.get("/v3/schedules").json()
         assert [entry["schedule_id"] for entry in listed["schedules"]] == [answer.json()["schedule_id"]]
+
+    def test_a_push_to_a_group_is_done_once(self, world, reads):
+        body = {**HIT, "cid": "group" + world.number()}
+        cut(world.server, world.auths["group"], "/v3/grouppush", body, reads)
+        answers = [
+            send(world.server.api, CLIENTS["PHP"], "POST", "/v3/grouppush", world.auths["group"], body) for _ in range(2)
+        ]
+        assert [answer.status for answer in answers] == [200, 200]
+        assert answers[0].json() == answers[1].json()
 
 
 def test_row_15_a_refusal_is_no_answer_to_repeat(app, device):
