@@ -157,6 +157,7 @@ extension PushService {
         guard case .matching(let kinds) = request.audience, let name = kinds.fileID else {
             return try await self.resolver.resolve(request, of: app.id)
         }
+        guard app.isVIP else { throw Refusal(.vipOnly) }
         let named =
             if let list { list } else { try await self.files.list(named: name, of: [.app(app.id)]) }
         return await self.index[app.id].resolve(
