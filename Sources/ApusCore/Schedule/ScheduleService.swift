@@ -57,8 +57,9 @@ package final class ScheduleService: Sendable {
     ) async throws(Refusal) -> [Result<CreatedSchedule, Refusal>] {
         _ = try Self.fires(of: request.trigger.value, at: self.clocks.now(), after: nil)
         let template = try await self.pushes.template(request.pushes.id, of: app)
-        return await Array(request.pushes.items.enumerated()).inLanes(\.offset) { (item) throws(Refusal) in
-            let push = try item.element.push(template)
+        let items = request.pushes.items
+        return await Array(items.indices).inLanes(\.self) { (index) throws(Refusal) in
+            let push = try items[index].push(template)
             try await self.pushes.checkForLater(push, of: app)
             return try await self.keep(request.name, request.trigger, push.kept, of: app)
         }
