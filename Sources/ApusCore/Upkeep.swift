@@ -14,6 +14,9 @@ package struct Upkeep: Sendable {
     /// Lets a period go by; throws when the task is cancelled meanwhile.
     private let pause: @Sendable (Duration) async throws -> Void
 
+    /// - Parameters:
+    ///   - relays: whether it fires schedules and sweeps.
+    ///   - pause: lets a period go by, or throws when the task is cancelled.
     package init(
         core: Core, store: any Store, clocks: Clocks, relays: Bool, logger: Logger,
         pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
