@@ -96,7 +96,7 @@ package struct APIResponder: HTTPResponder {
         _ call: CallOf<Who>, _ route: Route, of holder: Quota.Holder, app: App?,
         _ answer: (CallOf<Who>) async throws(Refusal) -> Reply
     ) async -> HTTPAnswer {
-        let budget = self.core.quota.take(route.bucket, of: holder)
+        let budget = self.core.quota.take(route.bucket(of: call.request), of: holder)
         let headers = budget.headers
         do throws(Refusal) {
             if let app { try self.core.authenticator.authorize(app, from: call.caller.address) }

@@ -23,9 +23,14 @@ enum Devices {
     }
 
     /// Where the ordinal is taken, the device gets the one after the greatest.
-    static func register(_ device: Device, in db: Database) throws -> WriteOutcome {
+    static func register(
+        _ device: Device, devicesPerAlias: Int? = nil, in db: Database
+    ) throws -> WriteOutcome {
         guard try Apps.exists(device.app, in: db) else { return .refused(Refusal(.unknownKey)) }
         guard try !Self.isTaken(device.registrationID, in: db) else { return .failed(.conflict) }
+        if try Self.isFull(device.alias, of: device.app, most: devicesPerAlias, in: db) {
+            return .refused(Refusal(.aliasLimitExceeded))
+        }
         var kept = device
         if try Self.device(device.ordinal, of: device.app, in: db) != nil {
             guard let next = try Self.nextOrdinal(of: device.app, in: db) else { return .failed(.full) }
@@ -48,7 +53,7 @@ enum Devices {
     }
 
     static func change(
-        _ change: DeviceChange, of ordinal: Ordinal, in app: AppID, in db: Database
+        _ change: DeviceChange, of ordinal: Ordinal, in app: AppID, devicesPerAlias: Int? = nil, in db: Database
     ) throws -> WriteOutcome {
         guard let before = try Self.device(ordinal, of: app, in: db) else { return .refused(Refusal(.deviceUnknown)) }
         let after: Device
@@ -57,8 +62,21 @@ enum Devices {
         } catch {
             return .refused(error)
         }
+        if after.alias != before.alias, try Self.isFull(after.alias, of: app, most: devicesPerAlias, in: db) {
+            return .refused(Refusal(.aliasLimitExceeded))
+        }
         try Self.move(before, after, isImport: change.importedAt != nil, in: db)
         return .changed(from: before, to: after)
+    }
+
+    /// Whether an alias names as many devices already as it may.
+    private static func isFull(_ alias: Alias?, of app: AppID, most: Int?, in db: Database) throws -> Bool {
+        guard let alias, let most else { return false }
+        let count = try db.first(
+            "SELECT count(*) FROM (SELECT 1 FROM devices WHERE app = ? AND alias = ? LIMIT ?)", app.number, alias.text,
+            most
+        ) { row in try Cells(row, of: "devices").integer(0) }
+        return count ?? 0 >= most
     }
 
     /// Nothing is written before all of them are known to be legal.

@@ -12,8 +12,17 @@ extension SQLiteStore {
         try await self.write { db in try Developers.create(developer, in: db) }
     }
 
-    package func updateDeveloper(_ developer: Developer) async throws(StoreError) -> Bool {
-        try await self.write { db in try Developers.update(developer, in: db) }
+    package func updateDeveloper(
+        _ id: DeveloperID, assigning apps: [AppID], _ change: @Sendable (inout Developer) -> Void
+    ) async throws(StoreError) -> Developer? {
+        try await self.write { db in
+            guard var developer = try Developers.all(in: db).first(where: { $0.id == id }) else { return nil }
+            change(&developer)
+            developer.id = id
+            try Developers.update(developer, in: db)
+            for app in apps { try Developers.assign(app, to: id, in: db) }
+            return developer
+        }
     }
 
     package func deleteDeveloper(_ id: DeveloperID) async throws(StoreError) -> Bool {
@@ -28,8 +37,16 @@ extension SQLiteStore {
         try await self.write { db in try Groups.create(group, in: db) }
     }
 
-    package func updateGroup(_ group: AppGroup) async throws(StoreError) -> Bool {
-        try await self.write { db in try Groups.update(group, in: db) }
+    package func updateGroup(
+        _ id: GroupID, _ change: @Sendable (inout AppGroup) -> Void
+    ) async throws(StoreError) -> AppGroup? {
+        try await self.write { db in
+            guard var group = try Groups.all(in: db).first(where: { $0.id == id }) else { return nil }
+            change(&group)
+            group.id = id
+            try Groups.update(group, in: db)
+            return group
+        }
     }
 
     package func deleteGroup(_ id: GroupID) async throws(StoreError) -> Bool {

@@ -128,10 +128,10 @@ extension Write {
             try Receipts.merge(receipts, at: now, in: db)
         case .withdraw(let message, let app):
             try Messages.withdraw(message, of: app, in: db)
-        case .register(let device):
-            return try Devices.register(device, in: db)
-        case .change(let change, let ordinal, let app):
-            return try Devices.change(change, of: ordinal, in: app, in: db)
+        case .register(let device, let devicesPerAlias):
+            return try Devices.register(device, devicesPerAlias: devicesPerAlias, in: db)
+        case .change(let change, let ordinal, let app, let devicesPerAlias):
+            return try Devices.change(change, of: ordinal, in: app, devicesPerAlias: devicesPerAlias, in: db)
         case .changeAll(let orders, let app):
             return try Devices.changeAll(orders, in: app, in: db)
         case .adopt(let place, let limit):

@@ -169,7 +169,7 @@ import Testing
     ) async throws -> [UserStatistics.Counts?] {
         let users = node.core.users
         let query = try UserStatisticsQuery(unit: unit, start: start, duration: "\(duration)", today: users.today)
-        return try await users.counts(of: app.id, in: query.periods)
+        return try await users.counts(of: [app.id], in: query.periods)
     }
 
     @Test func `are counted once a period, in the day of UTC+8 in which they came, were connected and were active`()

@@ -12,8 +12,10 @@ extension FaultyStore {
         try await self.real.createDeveloper(developer)
     }
 
-    package func updateDeveloper(_ developer: Developer) async throws(StoreError) -> Bool {
-        try await self.real.updateDeveloper(developer)
+    package func updateDeveloper(
+        _ id: DeveloperID, assigning apps: [AppID], _ change: @Sendable (inout Developer) -> Void
+    ) async throws(StoreError) -> Developer? {
+        try await self.real.updateDeveloper(id, assigning: apps, change)
     }
 
     package func deleteDeveloper(_ id: DeveloperID) async throws(StoreError) -> Bool {
@@ -29,8 +31,10 @@ extension FaultyStore {
         try await self.real.createGroup(group)
     }
 
-    package func updateGroup(_ group: AppGroup) async throws(StoreError) -> Bool {
-        try await self.real.updateGroup(group)
+    package func updateGroup(
+        _ id: GroupID, _ change: @Sendable (inout AppGroup) -> Void
+    ) async throws(StoreError) -> AppGroup? {
+        try await self.real.updateGroup(id, change)
     }
 
     package func deleteGroup(_ id: GroupID) async throws(StoreError) -> Bool { try await self.real.deleteGroup(id) }

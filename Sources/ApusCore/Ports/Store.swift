@@ -156,10 +156,12 @@ package enum Write: Sendable {
     case withdraw(MessageID, of: AppID)
     /// A new device. Fails with ``StoreError/conflict`` when the registration id is taken. Its ordinal is a wish: where
     /// it is taken (another process registers too), the store gives the one after the greatest, and the outcome is
-    /// ``WriteOutcome/changed(from:to:)`` with the device as it was kept.
-    case register(Device)
-    /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``.
-    case change(DeviceChange, of: Ordinal, in: AppID)
+    /// ``WriteOutcome/changed(from:to:)`` with the device as it was kept. Refused with
+    /// ``Refusal/Kind/aliasLimitExceeded`` when its alias names `devicesPerAlias` others; nil for no limit.
+    case register(Device, devicesPerAlias: Int? = nil)
+    /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``. An alias
+    /// that is new to it is limited as that of a new device.
+    case change(DeviceChange, of: Ordinal, in: AppID, devicesPerAlias: Int? = nil)
     /// Changes several devices of an app, each at most once: all of them, or none when one is refused. The outcome is
     /// ``WriteOutcome/changedAll(_:)``, or ``WriteOutcome/refused(_:)`` with the ids of all that are at fault.
     case changeAll([DeviceChangeOrder], in: AppID)
@@ -170,8 +172,8 @@ package enum Write: Sendable {
     case seen(Ordinals, of: AppID, at: Timestamp)
     /// Devices whose app was opened, for user statistics.
     case active(Ordinals, of: AppID, at: Timestamp)
-    /// A new task and the answer under its cid. Refused with ``Refusal/Kind/badValue`` when the app has `liveMax` live
-    /// tasks already; fails with ``StoreError/conflict`` when the cid is taken.
+    /// A new task and the answer under its cid. Refused with ``Refusal/Kind/kindLimitExceeded`` when the app has
+    /// `liveMax` live tasks already; fails with ``StoreError/conflict`` when the cid is taken.
     case createSchedule(Schedule, liveMax: Int, cid: CIDRecord?)
     /// Replaces a task, whose ``Schedule/revision`` is the one that was read: fails with ``StoreError/conflict`` when
     /// it has another by now. Refused with ``Refusal/Kind/messageUnknown`` when it is gone.

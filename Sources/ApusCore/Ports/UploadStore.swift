@@ -103,6 +103,14 @@ package struct ImageSet: Sendable, Equatable {
     /// When the media id and its pictures end.
     package let expiresAt: Timestamp
 
+    /// The URL that stands for the media id in a push: the channel's own, or that of our channel, or, where the app
+    /// gave pictures for some vendors alone, the first of those.
+    package func url(for channel: PictureChannel) -> String? {
+        var keys = ["jiguang", "xiaomi", "oppo", "huawei", "honor", "fcm", "hmos"]
+        if case .vendor(let name) = channel { keys.insert(name, at: 0) }
+        return keys.lazy.compactMap { self.urls["\($0)_image_url"] }.first { !$0.isEmpty }
+    }
+
     package init(
         id: UploadID, app: AppID, kind: Int, urls: [String: String], createdAt: Timestamp, expiresAt: Timestamp
     ) {

@@ -46,18 +46,17 @@ package final class ImageService: Sendable {
         _ name: String, pictures: [Picture], of app: App, address: (UploadID) -> String,
         change: (inout [String: String]) -> Void
     ) async throws(Refusal) -> ImageSet {
-        let found: ImageSet?
-        do {
-            found =
-                if let id = UploadID(name) {
-                    try await self.store.images(id, of: app.id, at: self.clocks.now())
-                } else {
-                    nil
-                }
-        } catch { throw Refusal(error) }
-        guard var images = found else { throw Refusal(.objectUnknown, "The media_id does not exist") }
+        guard var images = try await self.images(name, of: app) else {
+            throw Refusal(.objectUnknown, "The media_id does not exist")
+        }
         change(&images.urls)
         return try await self.keep(images, pictures, address)
+    }
+
+    /// The URLs of a media id; nil for one that the app does not have.
+    func images(_ name: String, of app: App) async throws(Refusal) -> ImageSet? {
+        guard let id = UploadID(name) else { return nil }
+        do { return try await self.store.images(id, of: app.id, at: self.clocks.now()) } catch { throw Refusal(error) }
     }
 
     /// The bytes of a picture, for whoever knows its name.
