@@ -86,7 +86,8 @@ enum Receipts {
                 """
                 INSERT OR REPLACE INTO receipts (message, kind, sequence, recorded_at, ordinals) VALUES (?, ?, ?, ?, ?)
                 """,
-                message.number, kind.rawValue, sequence, (parts.map(\.at) + [folded?.at].compactMap(\.self)).max()?
+                message.number, kind.rawValue, sequence,
+                (parts.map(\.at) + [folded?.at].compactMap(\.self)).max()?
                     .milliseconds, DatabaseValue.blob(union.optimized()))
         }
     }

@@ -16,7 +16,9 @@ extension TracedPush {
         origin.add("cid", self.cid)
         text.add("accepted_by", json: origin.closed)
         text.add("audience", json: self.audience ?? "null")
-        let platforms = self.request.map { "[" + $0.platforms.members.map { "\"\($0.name)\"" }.joined(separator: ",") + "]" }
+        let platforms = self.request.map {
+            "[" + $0.platforms.members.map { "\"\($0.name)\"" }.joined(separator: ",") + "]"
+        }
         text.add("platforms", json: platforms ?? "null")
         text.add("time_to_live", message.timeToLiveSeconds)
         text.add("big_push_duration", message.spreadMinutes)

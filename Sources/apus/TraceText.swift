@@ -94,6 +94,7 @@ extension AudienceMiss {
             return "alias: the push names others, and it has \(alias?.text ?? "none") today"
         case .registrationID: return "registration_id: the push names others"
         case .list(let id): return "the uploaded list \(id) did not name it"
+        case .gone(let name): return "\(name) is not there any more: who was in it cannot be told"
         case .saved(let name, let misses):
             return "\(name) does not hold it today: " + misses.map(\.sentence).joined(separator: "; ")
         case .part(let text): return "abtest: it is not in the part \(text)"

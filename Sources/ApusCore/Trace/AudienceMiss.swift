@@ -27,6 +27,8 @@ package indirect enum AudienceMiss: Sendable, Equatable {
     case registrationID
     /// The push went to an uploaded list.
     case list(String)
+    /// What the push named is not saved any more, so nobody can tell.
+    case gone(String)
     /// It is outside of a saved segment or the audience of an A/B test.
     case saved(String, [AudienceMiss])
     /// It is in another part of an A/B test, or in none.
@@ -84,12 +86,21 @@ extension Audience.Kinds {
         if !self.registrationID.isEmpty, !self.registrationID.contains(device.registrationID) {
             misses.append(.registrationID)
         }
-        if let name = self.segment, let segment = saved.segment {
-            misses += segment.audience.misses(device, named: "the segment \(name)")
+        return misses + self.missesOfSaved(device, saved)
+    }
+
+    private func missesOfSaved(_ device: Device, _ saved: SavedAudiences) -> [AudienceMiss] {
+        var misses: [AudienceMiss] = []
+        if let name = self.segment {
+            let title = "the segment \(name)"
+            misses += saved.segment?.audience.misses(device, named: title) ?? [.gone(title)]
         }
-        if let text = self.abtest, let part = ABTest.Part(text), let test = saved.test {
-            misses += test.audience.misses(device, named: "the A/B test \(part.test)")
-            if test.membership(of: part)?.includes(device.ordinal) != true { misses.append(.part(text)) }
+        if let text = self.abtest, let part = ABTest.Part(text) {
+            let title = "the A/B test \(part.test)"
+            misses += saved.test?.audience.misses(device, named: title) ?? [.gone(title)]
+            if let test = saved.test, test.membership(of: part)?.includes(device.ordinal) != true {
+                misses.append(.part(text))
+            }
         }
         return misses
     }
