@@ -61,8 +61,7 @@ extension PushRequest {
         if self.content.isLiveActivity { return [.liveActivity] }
         if !self.content.platforms.contains(device.platform) { return [.noContent(device.platform)] }
         var misses: [AudienceMiss] = []
-        let horizon = acceptedAt.adding(seconds: -AppAudience.activityHorizonDays * 86_400)
-        if device.activeAt < horizon { misses.append(.silent(since: device.activeAt)) }
+        if device.isSilent(at: acceptedAt) { misses.append(.silent(since: device.activeAt)) }
         if self.options.testModel, !device.isTest { misses.append(.noTestDevice) }
         guard case .matching(let kinds) = self.audience else { return misses }
         misses += kinds.misses(device, saved)
