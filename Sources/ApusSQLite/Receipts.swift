@@ -7,8 +7,8 @@ internal import GRDB
 /// `sequence` is positive for a row that was appended. A folded one has the number of its period, counted down from -1,
 /// and 0 where an earlier version folded it without regard to time.
 enum Receipts {
-    /// How many may pile up on the folded rows. More cost a report more reading; fewer cost a wide message, whose folded
-    /// rows may be a hundred kilobytes, more rewriting.
+    /// How many may pile up on the folded rows. More cost a report more reading; fewer cost a wide message, whose
+    /// folded rows may be a hundred kilobytes, more rewriting.
     static let pileMax = 32
 
     /// Receipts of an unknown message are dropped: nothing would ever remove them.

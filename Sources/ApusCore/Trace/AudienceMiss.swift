@@ -1,7 +1,7 @@
 /// Something that a push asked for and a device does not meet.
 ///
-/// Platform, and registration after the push, were true when the push was accepted; a device's other traits are compared
-/// as they are today.
+/// Platform, and registration after the push, were true when the push was accepted; a device's other traits are
+/// compared as they are today.
 package indirect enum AudienceMiss: Sendable, Equatable {
     /// The device did not exist yet.
     case registeredLater(Timestamp)

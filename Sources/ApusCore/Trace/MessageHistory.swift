@@ -47,6 +47,7 @@ package struct DatedReceipt: Sendable, Equatable {
     /// It had come to all of them by this moment.
     package let at: Timestamp
 
+    /// A span that a jump of the clock has turned round becomes a moment.
     package init(kind: Receipt.Kind, ordinals: Ordinals, after: Timestamp, at: Timestamp) {
         self.kind = kind
         self.ordinals = ordinals

@@ -10,6 +10,9 @@ package struct MessageTrace: Sendable {
     package let states: [DeliveryState: Ordinals]
     private let pace: Pace?
 
+    /// Decides it for one moment.
+    ///
+    /// What devices told comes first; then the end of the message; then the clock.
     package init(_ history: MessageHistory, at now: Timestamp) {
         let message = history.message
         let pace = Pace(message)
