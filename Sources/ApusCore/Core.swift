@@ -210,7 +210,7 @@ private struct Follower: Sendable {
             self.bell.ring()
         case (.createSchedule, .done), (.changeSchedule, .done), (.deleteSchedule, .done): self.bell.ring()
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
-        case (.withdraw(let id, let app), .done): self.book.withdrawn(id, of: app)
+        case (.withdraw(let id, let app, _), .done): self.book.withdrawn(id, of: app)
         case (.register(let device, _), .done), (.register, .changed(_, let device)): self.index[device.app].add(device)
         case (.change, .changed(let old, let new)):
             self.index[new.app].change([DeviceMove(from: old, to: new)])

@@ -126,8 +126,8 @@ extension Write {
             return outcome
         case .receipts(let receipts, let now):
             try Receipts.merge(receipts, at: now, in: db)
-        case .withdraw(let message, let app):
-            try Messages.withdraw(message, of: app, in: db)
+        case .withdraw(let message, let app, let now):
+            try Messages.withdraw(message, of: app, at: now, in: db)
         case .register(let device, let devicesPerAlias):
             return try Devices.register(device, devicesPerAlias: devicesPerAlias, in: db)
         case .change(let change, let ordinal, let app, let devicesPerAlias):

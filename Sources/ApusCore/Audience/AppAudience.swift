@@ -274,6 +274,13 @@ extension AppAudience.State {
     }
 }
 
+extension Device {
+    /// Whether an audience that is resolved at the moment passes the device over, for what is known of it.
+    func isSilent(at moment: Timestamp) -> Bool {
+        self.activeAt.day + UInt32(AppAudience.activityHorizonDays) < moment.day
+    }
+}
+
 extension Timestamp {
     /// Whole days since 1970-01-01 in UTC.
     fileprivate var day: UInt32 { UInt32(clamping: self.milliseconds / 86_400_000) }

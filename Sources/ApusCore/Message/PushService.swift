@@ -115,7 +115,8 @@ package final class PushService: Sendable {
         guard let deliverable = try await self.deliverable(id), deliverable.app == app.id else {
             throw Refusal(.messageUnknown)
         }
-        try await self.keep { _ in .withdraw(id, of: app.id) }
+        let now = self.clocks.now()
+        try await self.keep { _ in .withdraw(id, of: app.id, at: now) }
     }
 }
 

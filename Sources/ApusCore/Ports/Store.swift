@@ -66,6 +66,8 @@ package protocol Store: AccountStore, UploadStore {
 
     /// The receipts of messages, merged. Messages without any are absent.
     func receipts(of messages: [MessageID]) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]]
+    /// Everything that is remembered of one message, as of one moment; nil when there is none.
+    func history(of message: MessageID) async throws(StoreError) -> MessageHistory?
 
     /// The devices whose app was opened in the hours that touch the span, `until` excluded.
     ///
@@ -153,7 +155,7 @@ package enum Write: Sendable {
     /// end the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
     /// Withdraws a message that is live: it waits for nobody any more. Harmless when repeated or unknown.
-    case withdraw(MessageID, of: AppID)
+    case withdraw(MessageID, of: AppID, at: Timestamp)
     /// A new device. Fails with ``StoreError/conflict`` when the registration id is taken. Its ordinal is a wish: where
     /// it is taken (another process registers too), the store gives the one after the greatest, and the outcome is
     /// ``WriteOutcome/changed(from:to:)`` with the device as it was kept. Refused with
