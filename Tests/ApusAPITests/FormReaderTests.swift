@@ -1,6 +1,7 @@
 import ApusContract
 import ApusHTTP
 import NIOCore
+import NIOHTTP1
 import Testing
 
 @testable import ApusAPI
