@@ -93,7 +93,7 @@ final class Node: Sendable {
         }
     }
 
-    /// Drops what a crash left of uploads. Nobody misses it, so a store that cannot do it now is no reason not to start.
+    /// Drops what a crash left of uploads. Nobody misses it: a store that cannot do it now is no reason not to start.
     private static func dropStrayPieces(of store: SQLiteStore, _ logger: Logger) async {
         do {
             let count = try await store.dropStrayPieces()
