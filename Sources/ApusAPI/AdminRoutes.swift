@@ -46,8 +46,10 @@ enum AdminRoutes {
 
     private static func certificate(_ key: String, _ call: DeveloperCall) async throws(Refusal) -> Reply {
         let app = try await call.core.developers.app(key, of: call.who)
-        let form = try await MultipartForm(call.request, partMaxBytes: CertificateForm.fileMaxBytes)
-        try await call.core.developers.keep(try await CertificateForm(form).certificates(), of: app)
+        try await call.core.uploads.admit { _ throws(Refusal) in
+            let form = try await CertificateForm(call.request)
+            try await call.core.developers.keep(try await form.certificates(), of: app)
+        }
         return self.done
     }
 

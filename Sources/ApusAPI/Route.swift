@@ -17,7 +17,7 @@ struct Route: Sendable {
     /// Who may call, and the answer to each.
     let answer: Answer
 
-    /// What may be sent to a path, which decides how many bytes of it are read.
+    /// What may be sent to a path, which decides how many bytes of it are read, and whether they come in parts.
     enum BodySize: Sendable {
         /// `body_bytes`.
         case json

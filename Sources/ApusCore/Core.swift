@@ -36,6 +36,8 @@ package final class Core: Sendable {
     package let developers: DeveloperService
     /// Pushes to all apps of a group.
     package let groups: GroupPushService
+    /// What lets uploads in.
+    package let uploads: UploadIntake
     /// Uploaded lists.
     package let files: FileService
     /// Most bytes of an uploaded list; `Int.max` for unlimited.
@@ -100,6 +102,7 @@ package final class Core: Sendable {
         self.accounts = accounts
         self.fileMaxBytes = limits.ceiling(.fileBytes)
         self.imageMaxBytes = limits.ceiling(.imageBytes)
+        self.uploads = UploadIntake(store: store, clocks: clocks, runningMax: limits.ceiling(.uploadsRunning))
         self.files = FileService(store: store, clocks: clocks)
         self.images = ImageService(store: store, clocks: clocks)
         self.authenticator = Authenticator(

@@ -103,17 +103,30 @@ extension SQLiteStore {
 // MARK: - Uploads
 
 extension SQLiteStore {
-    package func keepFile(
-        _ file: UploadedFile, content: [UInt8], validMax: Int, at now: Timestamp
-    ) async throws(StoreError) -> Bool {
-        // Looked at first, so that an owner without room does not fill the store only to be refused.
-        guard try await self.files(of: file.owner, at: now).count < validMax else { return false }
-        try await self.keep(content, as: file.id, at: now)
-        return try await self.write { db in
-            let isKept = try Uploads.keep(file, validMax: validMax, at: now, in: db)
-            if !isKept { try Uploads.removeContent(of: file.id.text, in: db) }
-            return isKept
+    package func keepPiece(
+        _ bytes: [UInt8], _ sequence: Int, of id: UploadID, at now: Timestamp
+    ) async throws(StoreError) {
+        try await self.write { db in try Uploads.keepChunk(bytes, sequence, of: id, at: now, in: db) }
+    }
+
+    package func dropPieces(of ids: [UploadID]) async throws(StoreError) {
+        try await self.write { db in try Uploads.dropChunks(of: ids, in: db) }
+    }
+
+    /// Drops what is left of uploads that a crash cut off. For the start of a node, when none is under way.
+    ///
+    /// - Returns: how many pieces went.
+    package func dropStrayPieces() async throws(StoreError) -> Int {
+        try await self.inSteps { db in
+            let rows = try Uploads.dropStrays(before: nil, limit: Self.stepMax, in: db)
+            return (rows, rows == Self.stepMax)
         }
+    }
+
+    package func keepFile(
+        _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
+    ) async throws(StoreError) -> Bool {
+        try await self.write { db in try Uploads.keep(file, pieces: pieces, validMax: validMax, at: now, in: db) }
     }
 
     package func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile] {
@@ -129,11 +142,9 @@ extension SQLiteStore {
     }
 
     package func keepImages(
-        _ images: ImageSet, pictures: [(id: UploadID, content: [UInt8])], at now: Timestamp
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]
     ) async throws(StoreError) {
-        for picture in pictures { try await self.keep(picture.content, as: picture.id, at: now) }
-        let ids = pictures.map(\.id)
-        try await self.write { db in try Uploads.keep(images, pictures: ids, in: db) }
+        try await self.write { db in try Uploads.keep(images, pictures: pictures, in: db) }
     }
 
     package func images(
@@ -150,18 +161,5 @@ extension SQLiteStore {
 
     package func content(of id: UploadID) async throws(StoreError) -> [UInt8]? {
         try await self.read { db in try Uploads.content(of: id, in: db) }
-    }
-
-    /// Writes bytes piece by piece, each in a transaction of its own; the sweep takes what is left of half a write.
-    private func keep(_ content: [UInt8], as id: UploadID, at now: Timestamp) async throws(StoreError) {
-        var rest = content[...]
-        var sequence = 0
-        while !rest.isEmpty {
-            let chunk = Array(rest.prefix(Uploads.chunkBytes))
-            let number = sequence
-            try await self.write { db in try Uploads.keepChunk(chunk, number, of: id, at: now, in: db) }
-            rest = rest.dropFirst(chunk.count)
-            sequence += 1
-        }
     }
 }

@@ -15,10 +15,10 @@ package final class ImageService: Sendable {
     package struct Picture: Sendable {
         /// The URL's key on the wire.
         package let key: String
-        /// JPEG or PNG.
-        package let content: [UInt8]
+        /// JPEG or PNG, finished.
+        package let content: UploadDraft
 
-        package init(key: String, content: [UInt8]) {
+        package init(key: String, content: UploadDraft) {
             self.key = key
             self.content = content
         }
@@ -74,14 +74,10 @@ package final class ImageService: Sendable {
         _ images: ImageSet, _ pictures: [Picture], _ address: (UploadID) -> String
     ) async throws(Refusal) -> ImageSet {
         var images = images
-        var contents: [(id: UploadID, content: [UInt8])] = []
-        for picture in pictures {
-            let id = UploadID()
-            images.urls[picture.key] = address(id)
-            contents.append((id, picture.content))
-        }
+        for picture in pictures { images.urls[picture.key] = address(picture.content.id) }
         do {
-            try await self.store.keepImages(images, pictures: contents, at: self.clocks.now())
+            try await self.store.keepImages(
+                images, pictures: pictures.map { ($0.content.id, $0.content.pieces) })
         } catch {
             throw Refusal(error)
         }
