@@ -23,7 +23,7 @@ enum FileRoutes {
         let owner = try call.owner()
         let form = try await MultipartForm(call.request, partMaxBytes: call.core.fileMaxBytes)
         guard let file = form["filename"] else { throw .missing("filename") }
-        guard let name = file.fileName, name.lowercased().hasSuffix(".txt") else {
+        guard let name = file.fileName, name.lowercased().hasSuffix(".txt"), !name.utf8.contains(0) else {
             throw .bad("filename", "a file whose name ends in .txt")
         }
         var hours = FileService.timeToLiveHours.upperBound
