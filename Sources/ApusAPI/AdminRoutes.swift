@@ -84,7 +84,7 @@ struct AppForm: Equatable {
         guard let value, value.string != "" else {
             throw Refusal(.missingValue, "Request parameter \(name) is null or empty")
         }
-        guard let text = value.string, text.count <= max else {
+        guard let text = value.string, text.count <= max, !text.utf8.contains(0) else {
             throw Refusal(.badValue, "Request parameter \(name) is illegal: a text of 1 to \(max) characters")
         }
         return text

@@ -53,7 +53,7 @@ enum FileRoutes {
     }
 
     private static func listName(_ part: MultipartHeaders) throws(Refusal) -> String {
-        guard let name = part.fileName, name.lowercased().hasSuffix(".txt") else {
+        guard let name = part.fileName, name.lowercased().hasSuffix(".txt"), !name.utf8.contains(0) else {
             throw .bad("filename", "a file whose name ends in .txt")
         }
         return String(name.prefix(Self.nameMax))

@@ -29,6 +29,9 @@ package struct TemplateRequest: Sendable {
 
     private static let shape: Shape = ["id": .required(.text), "params": .required(.any)]
 
+    /// Elements of `params`: no more could name devices, each of which names one at least.
+    package static let itemsMax = Audience.namesMax
+
     /// Reads the body of a push by template. What is wrong with one item is told with that item, but for the rules over
     /// all audiences.
     ///
@@ -43,6 +46,8 @@ package struct TemplateRequest: Sendable {
     fileprivate init(checked root: JSONValue, audience rule: AudienceRule) throws(Refusal) {
         guard let id = root["id"]?.string, let params = root["params"] else { throw root.missing("id") }
         guard let elements = params.list, elements.count > 0 else { throw params.bad("a list that is not empty") }
+        // Before they are read: each that is wrong has a sentence of its own.
+        guard elements.count <= Self.itemsMax else { throw params.bad("a list of at most \(Self.itemsMax) elements") }
         self.id = id
         self.items = elements.map { Item($0, audience: rule) }
         try self.checkAudiences()

@@ -208,8 +208,8 @@ private struct Follower: Sendable {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
         case (.message(let message, let request, _), .done): self.book.committed(message, request)
-        case (.fire(_, let message), .done):
-            if let message { self.book.committed(message, nil) }
+        case (.fire(_, let message, let request), .done):
+            if let message { self.book.committed(message, request) }
             self.bell.ring()
         case (.createSchedule, .done), (.changeSchedule, .done), (.deleteSchedule, .done): self.bell.ring()
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)

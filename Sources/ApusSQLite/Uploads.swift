@@ -96,7 +96,7 @@ enum Uploads {
         try db.run("DELETE FROM upload_chunks WHERE upload = ?", id)
     }
 
-    /// Removes every list of an owner, and the bytes of an app's pictures.
+    /// Removes every list of an owner.
     static func removeAll(of owner: UploadOwner, in db: Database) throws {
         let ids = try db.all("SELECT id FROM files WHERE \(owner.column) = ?", owner.number) {
             try Cells($0, of: "files").text(0)

@@ -211,7 +211,7 @@ extension PushService {
                     spreadMinutes: request.options.spreadMinutes, payload: request.kept, target: target,
                     targeted: targeted, online: online, isBroadcast: isBroadcast,
                     overrides: request.options.overrideMessageID)
-                if let step { return .fire(step(id), message) }
+                if let step { return .fire(step(id), message, request: request) }
                 let record = request.cid.map {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }

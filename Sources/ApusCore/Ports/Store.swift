@@ -183,8 +183,9 @@ package enum Write: Sendable {
     /// Removes a task with its fires. Refused with ``Refusal/Kind/messageUnknown`` when there is none.
     case deleteSchedule(ScheduleID, of: AppID)
     /// Takes a task past some fires, and keeps the message that the last of them made: both or neither. Refused with
-    /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice.
-    case fire(ScheduleStep, Message?)
+    /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice. The
+    /// request is the message's, as with ``message(_:request:cid:)``.
+    case fire(ScheduleStep, Message?, request: PushRequest? = nil)
 }
 
 /// What became of one write.
