@@ -90,6 +90,6 @@ let package = Package(
             ]),
         tests("ApusAPITests", ["ApusAPI", "ApusContract", "ApusCore", "ApusHTTP", nioCore, nioHTTP1]),
         tests("ApusTests", ["apus", "ApusContract", "ApusHTTP", "ApusTesting", argumentParser, nioCore, nioHTTP1]),
-        tests("TidyTests", ["ApusContract", "apus"]),
+        tests("TidyTests", ["ApusAPI", "ApusContract", "apus", argumentParser, nioHTTP1]),
     ]
 )

@@ -37,9 +37,13 @@ import Testing
 
     /// A push to a list that names the device of the stage.
     private static func push(_ stage: ScheduleStage) async throws -> String {
-        let list = try AudienceList(kind: .registrationID, uploaded: Array(stage.device.registrationID.text.utf8))
-        let id = try await stage.node.core.files.upload(
-            list, named: "l.txt", timeToLiveHours: 720, of: .app(stage.app.id))
+        let (core, app) = (stage.node.core, stage.app.id)
+        let name = Array(stage.device.registrationID.text.utf8)
+        let id = try await core.uploads.admit { upload throws(Refusal) in
+            var list = AudienceListDraft(kind: .registrationID, in: upload.begin())
+            try await list.append(name)
+            return try await core.files.keep(list, named: "l.txt", timeToLiveHours: 720, of: .app(app))
+        }
         return
             #"{"platform":"all","audience":{"file":{"file_id":"\#(id.text)"}},"notification":{"alert":"hi"}}"#
     }
