@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON_ENV := .build-python
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: help demo test build setup lint format clean
+.PHONY: help demo test build setup lint format clean bench-import
 
 help:
 	@echo 'make demo   builds, starts a server with a demo app, pushes to three devices (stops with Ctrl-C)'
@@ -25,6 +25,9 @@ test: setup
 
 build: setup
 	swift build -c release --product apus
+
+bench-import: build
+	Benchmarks/import "$$(swift build -c release --show-bin-path)/apus"
 
 setup:
 	@scripts/setup

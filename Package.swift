@@ -88,8 +88,8 @@ let package = Package(
                 "apus", "ApusClient", "ApusContract", "ApusCore", "ApusSQLite", "ApusTesting", argumentParser, logging,
                 nioCore,
             ]),
-        tests("ApusAPITests", ["ApusAPI", "ApusContract", "ApusCore"]),
+        tests("ApusAPITests", ["ApusAPI", "ApusContract", "ApusCore", "ApusHTTP", nioCore, nioHTTP1]),
         tests("ApusTests", ["apus", "ApusContract", "ApusHTTP", "ApusTesting", argumentParser, nioCore, nioHTTP1]),
-        tests("TidyTests", ["ApusContract", "apus"]),
+        tests("TidyTests", ["ApusAPI", "ApusContract", "apus", argumentParser, nioHTTP1]),
     ]
 )

@@ -130,6 +130,19 @@ AUTH_WORDS = {
 PATTERNS = {"<msg_id>", "<any>", "<cid>", "<gid>", "<int>", "<key>", "<time>", "<uuid>"}
 # The only key of an expected object that stands for a text with JSON in it.
 DOCUMENT = "<json>"
+ENDPOINT = {
+    "method": str,
+    "path": str,
+    "beijing": str,
+    "name": str,
+    "summary": str,
+    "query": list,
+    "body": str,
+    "form": str,
+    "answer": str,
+    "failure": str,
+    "refusals": list,
+}
 TRIGGER = {
     "source": str,
     "about": str,
@@ -182,7 +195,7 @@ class Case:
     def check(self, case):
         if not FILE_NAME.fullmatch(self.path.name):
             self.wrong("file name", "must be lower-case words joined by hyphens")
-        known = {"source": str, "about": str, "given": dict, "steps": list}
+        known = {"source": str, "about": str, "differs": str, "given": dict, "steps": list}
         if not self.keys("case", case, known, ("source", "about", "steps")) or self.mistakes:
             return
         if not SOURCE.fullmatch(case["source"]):
@@ -201,6 +214,31 @@ class Case:
             self.wrong("source", f"{case['source']!r} names no chapter of the contract")
         if case.get("fires") != sorted(set(case.get("fires", []))):
             self.wrong("fires", "must be days in their order")
+
+    def check_endpoints(self, endpoints, parts):
+        """The table of endpoints, against the schemas and parameters that it names."""
+        parameters, schemas = parts.get("parameters", {}), parts.get("schemas", {})
+        # Printed from the code, and no JSON.
+        elsewhere = {"PushRequest", "picture"}
+        used = set()
+        for index, endpoint in enumerate(endpoints):
+            place = f"endpoints[{index}]"
+            if not self.keys(place, endpoint, ENDPOINT, ("method", "path", "name", "summary", "answer")):
+                continue
+            named = {endpoint[key] for key in ("body", "form", "answer", "failure") if key in endpoint}
+            for name in named - set(schemas) - elsewhere:
+                self.wrong(place, f"no schema {name!r}")
+            asked = set(endpoint.get("query", [])) | set(re.findall(r"{(\w+)}", endpoint["path"]))
+            for name in asked - set(parameters):
+                self.wrong(place, f"no parameter {name!r}")
+            if {"body", "form"} <= set(endpoint):
+                self.wrong(place, "has both body and form")
+            used |= named | asked
+        # A schema that is used by a schema alone is named in its text.
+        text = json.dumps(parts)
+        for name in set(schemas) | set(parameters):
+            if name not in used and f"/{name}\"" not in text and name not in {"Error", "Platforms", "Audience", "Time"}:
+                self.wrong("schemas", f"{name!r} is used nowhere")
 
     def check_given(self, given):
         self.keys("given", given, GIVEN)
@@ -344,10 +382,27 @@ def reject_duplicates(pairs):
     return dict(pairs)
 
 
+def check_table(folder):
+    """Mistakes of the table of endpoints; none where there is no table."""
+    if not folder.is_dir():
+        return []
+    table = Case(pathlib.Path("api/endpoints.json"))
+    try:
+        endpoints, parts = (
+            json.loads((folder / name).read_text(encoding="utf-8"), object_pairs_hook=reject_duplicates)
+            for name in ("endpoints.json", "schemas.json")
+        )
+        table.check_endpoints(endpoints, parts)
+    except (OSError, ValueError) as error:
+        table.wrong("file", str(error))
+    return table.mistakes
+
+
 def main():
     root = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent
-    paths = sorted(path for path in root.rglob("*.json") if "wire" not in path.relative_to(root).parts)
-    mistakes = []
+    others = {"api", "wire"}
+    paths = sorted(path for path in root.rglob("*.json") if path.relative_to(root).parts[0] not in others)
+    mistakes = check_table(root / "api")
     for path in paths:
         case = Case(path.relative_to(root))
         try:

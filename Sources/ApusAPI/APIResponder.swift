@@ -30,16 +30,16 @@ package struct APIResponder: HTTPResponder {
 
     package func family(of target: RequestTarget) -> Family { Self.family(of: target) }
 
-    package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int {
+    package func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
         // Most requests go to paths that take JSON alone: told by two segments.
         switch (target.segments.first, target.segments.dropFirst().first) {
         case ("v3", "files"), ("v3", "images"), ("v1", _): break
-        default: return self.settings.bodyMaxBytes
+        default: return .whole(max: self.settings.bodyMaxBytes)
         }
         guard case .offers(let routes) = Place(target.segments),
             let route = routes.first(where: { $0.method == method })
-        else { return self.settings.bodyMaxBytes }
-        return self.bodyMaxBytes(for: route.size)
+        else { return .whole(max: self.settings.bodyMaxBytes) }
+        return self.bodyIntake(for: route.size)
     }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
@@ -96,7 +96,7 @@ package struct APIResponder: HTTPResponder {
         _ call: CallOf<Who>, _ route: Route, of holder: Quota.Holder, app: App?,
         _ answer: (CallOf<Who>) async throws(Refusal) -> Reply
     ) async -> HTTPAnswer {
-        let budget = self.core.quota.take(route.bucket, of: holder)
+        let budget = self.core.quota.take(route.bucket(of: call.request), of: holder)
         let headers = budget.headers
         do throws(Refusal) {
             if let app { try self.core.authenticator.authorize(app, from: call.caller.address) }
@@ -147,12 +147,12 @@ extension APIResponder {
     /// Bytes of a form beside its files: boundaries, headers, text fields.
     private static let formBytes = 65_536
 
-    fileprivate func bodyMaxBytes(for size: Route.BodySize) -> Int {
+    fileprivate func bodyIntake(for size: Route.BodySize) -> BodyIntake {
         switch size {
-        case .json: self.settings.bodyMaxBytes
-        case .file: Self.form(of: 1, upTo: self.core.fileMaxBytes)
-        case .images: Self.form(of: ImageRoutes.filesMax, upTo: self.core.imageMaxBytes)
-        case .certificates: Self.form(of: 2, upTo: CertificateForm.fileMaxBytes)
+        case .json: .whole(max: self.settings.bodyMaxBytes)
+        case .file: .inParts(max: Self.form(of: 1, upTo: self.core.fileMaxBytes))
+        case .images: .inParts(max: Self.form(of: ImageRoutes.filesMax, upTo: self.core.imageMaxBytes))
+        case .certificates: .inParts(max: Self.form(of: 2, upTo: CertificateForm.fileMaxBytes))
         }
     }
 

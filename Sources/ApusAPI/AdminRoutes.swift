@@ -46,8 +46,10 @@ enum AdminRoutes {
 
     private static func certificate(_ key: String, _ call: DeveloperCall) async throws(Refusal) -> Reply {
         let app = try await call.core.developers.app(key, of: call.who)
-        let form = try await MultipartForm(call.request, partMaxBytes: CertificateForm.fileMaxBytes)
-        try await call.core.developers.keep(try await CertificateForm(form).certificates(), of: app)
+        try await call.core.uploads.admit { _ throws(Refusal) in
+            let form = try await CertificateForm(call.request)
+            try await call.core.developers.keep(try await form.certificates(), of: app)
+        }
         return self.done
     }
 
@@ -82,7 +84,7 @@ struct AppForm: Equatable {
         guard let value, value.string != "" else {
             throw Refusal(.missingValue, "Request parameter \(name) is null or empty")
         }
-        guard let text = value.string, text.count <= max else {
+        guard let text = value.string, text.count <= max, !text.utf8.contains(0) else {
             throw Refusal(.badValue, "Request parameter \(name) is illegal: a text of 1 to \(max) characters")
         }
         return text

@@ -1,8 +1,11 @@
 import ApusCore
+import ApusHTTP
 import NIOPosix
 import NIOSSL
 
 /// The certificates in a form: a file and its password, for either service or for both.
+///
+/// Held in memory until they are sealed: a key and its password never lie open on the disk.
 ///
 /// Source: contract, admin §1.
 struct CertificateForm {
@@ -17,22 +20,39 @@ struct CertificateForm {
 
     private let pairs: [Pair]
 
+    private static let prefixes = [(SealedCertificate.Environment.development, "dev"), (.production, "pro")]
+
+    /// Reads the form.
+    ///
     /// - Throws: ``Refusal/Kind/certificateMissing`` without any file, ``Refusal/Kind/certificateInvalid`` for a file
     ///   without its password.
-    init(_ form: MultipartForm) throws(Refusal) {
+    init(_ request: HTTPRequest) async throws(Refusal) {
+        let fields = try await Self.fields(of: request)
         var pairs: [Pair] = []
-        for (environment, prefix) in [(SealedCertificate.Environment.development, "dev"), (.production, "pro")] {
-            guard let file = form["\(prefix)CertificateFile"], !file.content.isEmpty else { continue }
-            guard let password = form["\(prefix)CertificatePassword"], !password.content.isEmpty else {
-                throw Refusal(.certificateInvalid)
-            }
-            guard let text = String(validating: password.content, as: UTF8.self) else {
-                throw Refusal(.certificateInvalid)
-            }
-            pairs.append(Pair(environment: environment, file: file.content, password: text))
+        for (environment, prefix) in Self.prefixes {
+            guard let file = fields["\(prefix)CertificateFile"], !file.isEmpty else { continue }
+            guard let password = fields["\(prefix)CertificatePassword"], !password.isEmpty,
+                let text = String(validating: password, as: UTF8.self)
+            else { throw Refusal(.certificateInvalid) }
+            pairs.append(Pair(environment: environment, file: file, password: text))
         }
         guard !pairs.isEmpty else { throw Refusal(.certificateMissing) }
         self.pairs = pairs
+    }
+
+    /// What the four fields hold; of fields with one name the first counts.
+    private static func fields(of request: HTTPRequest) async throws(Refusal) -> [String: [UInt8]] {
+        var form = try FormReader(request, partMaxBytes: Self.fileMaxBytes)
+        var fields: [String: [UInt8]] = [:]
+        while let part = try await form.nextPart() {
+            guard let name = part.name, fields[name] == nil else { continue }
+            if Self.prefixes.contains(where: { name == $0.1 + "CertificateFile" }) {
+                fields[name] = try await form.content(max: Self.fileMaxBytes)
+            } else if Self.prefixes.contains(where: { name == $0.1 + "CertificatePassword" }) {
+                fields[name] = try await form.content(max: FormReader.fieldMaxBytes)
+            }
+        }
+        return fields
     }
 
     /// Opens the files with their passwords, away from the event loops: deriving a key takes a while.

@@ -21,24 +21,50 @@ enum FileRoutes {
 
     private static func upload(_ kind: UploadedFile.Kind, _ call: UploaderCall) async throws(Refusal) -> Reply {
         let owner = try call.owner()
-        let form = try await MultipartForm(call.request, partMaxBytes: call.core.fileMaxBytes)
-        guard let file = form["filename"] else { throw .missing("filename") }
-        guard let name = file.fileName, name.lowercased().hasSuffix(".txt") else {
-            throw .bad("filename", "a file whose name ends in .txt")
-        }
-        var hours = FileService.timeToLiveHours.upperBound
-        if let ttl = form["ttl"], !ttl.text.isEmpty {
-            guard let number = Int(ttl.text), FileService.timeToLiveHours.contains(number) else {
-                throw .bad("ttl", "a whole number of hours from 1 to 720")
+        let id = try await call.core.uploads.admit { upload throws(Refusal) in
+            var form = try FormReader(call.request, partMaxBytes: call.core.fileMaxBytes)
+            var list: (content: AudienceListDraft, name: String)?
+            var ttl: String?
+            // Of fields with one name the first counts.
+            while let part = try await form.nextPart() {
+                if part.name == "filename", list == nil {
+                    let name = try Self.listName(part)
+                    list = (try await Self.list(of: kind, from: &form, into: upload.begin()), name)
+                } else if part.name == "ttl", ttl == nil {
+                    ttl = try await form.text()
+                }
             }
-            hours = number
+            guard let list else { throw .missing("filename") }
+            return try await call.core.files.keep(
+                list.content, named: list.name, timeToLiveHours: try Self.hours(ttl), of: owner)
         }
-        let list = try AudienceList(kind: kind, uploaded: file.content)
-        let id = try await call.core.files.upload(
-            list, named: String(name.prefix(Self.nameMax)), timeToLiveHours: hours, of: owner)
         var body: [UInt8] = []
         body.object { $0.member("file_id", id.text) }
         return Reply(body)
+    }
+
+    private static func list(
+        of kind: UploadedFile.Kind, from form: inout FormReader, into draft: UploadDraft
+    ) async throws(Refusal) -> AudienceListDraft {
+        var list = AudienceListDraft(kind: kind, in: draft)
+        while let bytes = try await form.nextContent() { try await list.append(bytes) }
+        try await list.finish()
+        return list
+    }
+
+    private static func listName(_ part: MultipartHeaders) throws(Refusal) -> String {
+        guard let name = part.fileName, name.lowercased().hasSuffix(".txt"), !name.utf8.contains(0) else {
+            throw .bad("filename", "a file whose name ends in .txt")
+        }
+        return String(name.prefix(Self.nameMax))
+    }
+
+    private static func hours(_ ttl: String?) throws(Refusal) -> Int {
+        guard let ttl, !ttl.isEmpty else { return FileService.timeToLiveHours.upperBound }
+        guard let hours = Int(ttl), FileService.timeToLiveHours.contains(hours) else {
+            throw .bad("ttl", "a whole number of hours from 1 to 720")
+        }
+        return hours
     }
 
     @Sendable private static func list(_ call: UploaderCall) async throws(Refusal) -> Reply {

@@ -21,6 +21,7 @@ enum GroupRoutes {
     static func reportRoutes(at path: [String]) -> [Route]? {
         switch path {
         case ["messages", "detail"]: [Route(.GET, .report, .group(self.messagesDetail))]
+        case ["users"]: [Route(.GET, .report, .group(self.users))]
         default: nil
         }
     }
@@ -28,14 +29,8 @@ enum GroupRoutes {
     private static func push(_ call: GroupCall, audience rule: AudienceRule) async throws(Refusal) -> Reply {
         try PushRoutes.refuseEncrypted(call)
         let root = try JSONValue.requestBody(try call.bodyBytes())
-        // A replay is answered whatever else its body says.
-        if let cid = root["cid"]?.string.flatMap(CID.init),
-            let answer = try await call.core.groups.answer(to: cid, of: call.who)
-        {
-            return Reply(answer.body)
-        }
         let answer = try await call.core.groups.push(
-            try PushRequest(root, audience: rule), of: call.who, from: call.caller.address, render: self.body)
+            root, of: call.who, audience: rule, from: call.caller.address, render: self.body)
         return Reply(answer.body, status: answer.isAccepted ? .ok : .badRequest)
     }
 
@@ -70,6 +65,13 @@ enum GroupRoutes {
         }
         body.append(UInt8(ascii: "]"))
         return Reply(body)
+    }
+
+    /// Who came, connected and was active in the apps of the group together.
+    @Sendable private static func users(_ call: GroupCall) async throws(Refusal) -> Reply {
+        let apps = call.who.members.filter { call.core.directory.app($0) != nil }
+        return Reply(
+            try await ReportRoutes.users(call, of: apps, reachDays: UserStatisticsQuery.groupReachDays))
     }
 
     /// Reads `group_msgids`: distinct numbers with commas between them, in the order in which they were first named.

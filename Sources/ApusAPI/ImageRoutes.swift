@@ -5,7 +5,7 @@ import NIOHTTP1
 /// Uploaded images, below `/v3/images`.
 enum ImageRoutes {
     /// Files of one form.
-    static let filesMax = 5
+    static let filesMax = ImageForm.channels.count
 
     static func routes(at path: [String]) -> [Route]? {
         switch path {
@@ -41,34 +41,24 @@ enum ImageRoutes {
     }
 
     @Sendable private static func createByFiles(_ call: Call) async throws(Refusal) -> Reply {
-        let form = try await MultipartForm(call.request, partMaxBytes: call.core.imageMaxBytes)
-        guard let type = form["image_type"] else { throw .missing("image_type") }
-        guard let kind = Int64(type.text).flatMap(Self.kind) else { throw .bad("image_type", "1, 2 or 3") }
-        return try await self.reply(
-            call.core.images.create(
-                kind: kind, urls: [:], pictures: try self.pictures(form), of: call.app, address: call.address))
+        let images = try await call.core.uploads.admit { upload throws(Refusal) in
+            let form = try await ImageForm(call, into: &upload)
+            guard let type = form.type else { throw .missing("image_type") }
+            guard let kind = Int64(type).flatMap(Self.kind) else { throw .bad("image_type", "1, 2 or 3") }
+            return try await call.core.images.create(
+                kind: kind, urls: [:], pictures: try form.checkedPictures(), of: call.app, address: call.address)
+        }
+        return self.reply(images)
     }
 
     private static func updateByFiles(_ id: String, _ call: Call) async throws(Refusal) -> Reply {
-        let form = try await MultipartForm(call.request, partMaxBytes: call.core.imageMaxBytes)
-        return try await self.reply(
-            call.core.images.update(
-                id, pictures: try self.pictures(form), of: call.app, address: call.address
-            ) { _ in })
-    }
-
-    /// The pictures of a form. One of the first two channels must be there; older clients send the other three as well.
-    private static func pictures(_ form: MultipartForm) throws(Refusal) -> [ImageService.Picture] {
-        var pictures: [ImageService.Picture] = []
-        for channel in ["xiaomi", "oppo", "huawei", "fcm", "jiguang"] {
-            guard let part = form["\(channel)_file"], !part.content.isEmpty else { continue }
-            guard PictureType(part.content) != nil else { throw .bad("\(channel)_file", "a JPEG or PNG image") }
-            pictures.append(ImageService.Picture(key: "\(channel)_image_url", content: part.content))
+        let images = try await call.core.uploads.admit { upload throws(Refusal) in
+            let form = try await ImageForm(call, into: &upload)
+            return try await call.core.images.update(
+                id, pictures: try form.checkedPictures(), of: call.app, address: call.address
+            ) { _ in }
         }
-        guard pictures.contains(where: { $0.key == "xiaomi_image_url" || $0.key == "oppo_image_url" }) else {
-            throw Refusal(.missingValue, "Missing parameter: xiaomi_file or oppo_file is required")
-        }
-        return pictures
+        return self.reply(images)
     }
 
     private static func kind(_ number: Int64) -> Int? { (1...3).contains(number) ? Int(number) : nil }
@@ -137,28 +127,6 @@ struct ImageURLs {
         let rest = text.utf8.dropFirst(scheme.utf8.count)
         return !rest.isEmpty && rest.first != UInt8(ascii: "/") && text.utf8.count <= Self.sizeMaxBytes
             && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") }
-    }
-}
-
-/// What an image is, told by its first bytes.
-enum PictureType: Sendable {
-    case jpeg, png
-
-    init?(_ content: [UInt8]) {
-        if content.starts(with: [0xFF, 0xD8, 0xFF]) {
-            self = .jpeg
-        } else if content.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-            self = .png
-        } else {
-            return nil
-        }
-    }
-
-    var contentType: String {
-        switch self {
-        case .jpeg: "image/jpeg"
-        case .png: "image/png"
-        }
     }
 }
 

@@ -30,6 +30,24 @@ enum ManyRoutes {
     @Sendable static func template(_ call: Call) async throws(Refusal) -> Reply {
         let request = try TemplateRequest(decoding: try call.bodyBytes())
         let outcomes = try await call.core.pushes.push(request, of: call.app)
+        return try self.reply(request, outcomes, in: "push_list") { body, answer in
+            body.member("message_id", answer.messageID.text)
+        }
+    }
+
+    @Sendable static func templateSchedule(_ call: Call) async throws(Refusal) -> Reply {
+        let request = try TemplateScheduleRequest(decoding: try call.bodyBytes())
+        let outcomes = try await call.core.schedules.create(request, of: call.app)
+        return try self.reply(request.pushes, outcomes, in: "schedule_list") { body, created in
+            body.member("schedule_id", created.id.text)
+        }
+    }
+
+    /// What became of each item of a template's params, in their order.
+    private static func reply<Answer>(
+        _ request: TemplateRequest, _ outcomes: [Result<Answer, Refusal>], in list: StaticString,
+        _ write: (inout [UInt8], Answer) -> Void
+    ) throws(Refusal) -> Reply {
         let failure = try self.failure(of: outcomes)
         var body: [UInt8] = []
         body.object { body in
@@ -40,14 +58,14 @@ enum ManyRoutes {
                 body.member("message", "success")
             }
             body.object("data") { body in
-                body.list("push_list", of: zip(request.items, outcomes)) { body, entry in
+                body.list(list, of: zip(request.items, outcomes)) { body, entry in
                     let (item, outcome) = entry
                     body.object { body in
                         switch outcome {
                         case .success(let answer):
                             body.member("code", 0)
                             body.member("message", "success")
-                            body.member("message_id", answer.messageID.text)
+                            write(&body, answer)
                         case .failure(let refusal):
                             body.member("code", refusal.row(for: .push).code)
                             body.member("message", refusal.message(for: .push))
@@ -63,7 +81,7 @@ enum ManyRoutes {
     /// Why nothing was accepted, told by the first item; nil when anything was.
     ///
     /// - Throws: a fault of the server among them, which the caller should try again: what was asked may be right.
-    private static func failure(of outcomes: [Result<PushAnswer, Refusal>]) throws(Refusal) -> Refusal? {
+    private static func failure<Answer>(of outcomes: [Result<Answer, Refusal>]) throws(Refusal) -> Refusal? {
         var failures: [Refusal] = []
         for outcome in outcomes {
             switch outcome {

@@ -14,6 +14,12 @@ enum PushRoutes {
         case ["batch", "alias", "single"]:
             return [Route(.POST, .push, isVIPOnly: true, mixed: ManyRoutes.batch(to: .alias))]
         case ["template"]: return [Route(.POST, .push, isVIPOnly: true, mixed: ManyRoutes.template)]
+        case ["template", "schedule"]:
+            return [
+                Route(
+                    .POST, .push, isVIPOnly: true, namesFile: TemplateScheduleRequest.namesFile,
+                    mixed: ManyRoutes.templateSchedule)
+            ]
         case ["quota"]: return [Route(.GET, .push, answer: self.quota)]
         case ["cid"]: return [Route(.GET, .push, answer: self.cid)]
         case let path where path.count == 1 && path[0].utf8.allSatisfy(\.isDigit):

@@ -3,11 +3,18 @@ import ApusCore
 extension ReportRoutes {
     /// `/users`: who came, connected and was active, by hour, day or month.
     @Sendable static func users(_ call: Call) async throws(Refusal) -> [UInt8] {
+        try await self.users(call, of: [call.app.id], reachDays: UserStatisticsQuery.reachDays)
+    }
+
+    /// The same, summed up over some apps.
+    static func users<Who>(
+        _ call: CallOf<Who>, of apps: [AppID], reachDays: Int
+    ) async throws(Refusal) -> [UInt8] {
         let users = call.core.users
         let query = try UserStatisticsQuery(
             unit: call.query("time_unit"), start: call.query("start"), duration: call.query("duration"),
-            today: users.today)
-        let counts = try await users.counts(of: call.app.id, in: query.periods)
+            today: users.today, reachDays: reachDays)
+        let counts = try await users.counts(of: apps, in: query.periods)
         var body: [UInt8] = []
         body.object { body in
             body.member("time_unit", query.unit.rawValue)

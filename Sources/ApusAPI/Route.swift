@@ -8,6 +8,8 @@ struct Route: Sendable {
     let method: HTTPMethod
     /// Whose calls per minute a call counts among.
     let bucket: Quota.Bucket
+    /// Tells of a body whether its push is for an uploaded list: such a call counts among those of files.
+    let namesFile: (@Sendable (JSONValue) -> Bool)?
     /// Whether it answers apps with VIP rights only; every app has them unless its operator took them away.
     var isVIPOnly = false
     /// The most that its body may be.
@@ -15,7 +17,7 @@ struct Route: Sendable {
     /// Who may call, and the answer to each.
     let answer: Answer
 
-    /// What may be sent to a path, which decides how many bytes of it are read.
+    /// What may be sent to a path, which decides how many bytes of it are read, and whether they come in parts.
     enum BodySize: Sendable {
         /// `body_bytes`.
         case json
@@ -38,10 +40,11 @@ struct Route: Sendable {
 
     init(
         _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false, size: BodySize = .json,
-        _ answer: Answer
+        namesFile: (@Sendable (JSONValue) -> Bool)? = nil, _ answer: Answer
     ) {
         self.method = method
         self.bucket = bucket
+        self.namesFile = namesFile
         self.isVIPOnly = isVIPOnly
         self.size = size
         self.answer = answer
@@ -52,9 +55,10 @@ struct Route: Sendable {
     /// - Parameter mixed: what became of several things at once.
     init(
         _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false,
+        namesFile: (@Sendable (JSONValue) -> Bool)? = nil,
         mixed: @escaping @Sendable (Call) async throws(Refusal) -> Reply
     ) {
-        self.init(method, bucket, isVIPOnly: isVIPOnly, .app(mixed))
+        self.init(method, bucket, isVIPOnly: isVIPOnly, namesFile: namesFile, .app(mixed))
     }
 
     /// A route for apps.
@@ -62,11 +66,20 @@ struct Route: Sendable {
     /// - Parameter answer: the body of a success.
     init(
         _ method: HTTPMethod, _ bucket: Quota.Bucket, isVIPOnly: Bool = false,
+        namesFile: (@Sendable (JSONValue) -> Bool)? = nil,
         answer: @escaping @Sendable (Call) async throws(Refusal) -> [UInt8]
     ) {
         self.init(
-            method, bucket, isVIPOnly: isVIPOnly,
+            method, bucket, isVIPOnly: isVIPOnly, namesFile: namesFile,
             .app { call throws(Refusal) in Reply(try await answer(call)) })
+    }
+
+    /// The bucket of one call. A body that does not read counts as any other.
+    func bucket(of request: HTTPRequest) -> Quota.Bucket {
+        guard let namesFile, let bytes = try? request.body.bytes(),
+            let root = try? JSONValue.requestBody(Array(bytes.readableBytesView)), namesFile(root)
+        else { return self.bucket }
+        return .file
     }
 }
 

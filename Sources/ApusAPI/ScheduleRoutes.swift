@@ -5,7 +5,11 @@ import NIOHTTP1
 enum ScheduleRoutes {
     static func routes(at path: [String]) -> [Route]? {
         switch path.count {
-        case 0: return [Route(.POST, .schedule, answer: self.create), Route(.GET, .schedule, answer: self.list)]
+        case 0:
+            return [
+                Route(.POST, .schedule, namesFile: ScheduleSections.namesFile, answer: self.create),
+                Route(.GET, .schedule, answer: self.list),
+            ]
         case 1:
             return [
                 Route(.GET, .schedule) { call throws(Refusal) in try await self.task(path[0], call) },

@@ -84,7 +84,8 @@ extension BatchRequest.Item {
     private static func target(
         of value: JSONValue, as target: BatchRequest.Target
     ) throws(Refusal) -> (item: JSONValue, text: String, kind: StaticString) {
-        guard value.kind == .object else { throw value.bad("an object") }
+        // Not by its place, which is found by walking there: a thousand items would walk a thousand times.
+        guard value.kind == .object else { throw .bad("The item", "an object") }
         let item = try JSONValue.requestBody(value.compact())
         try Self.shape.check(item)
         guard let named = item["target"] else { throw item.missing("target") }

@@ -17,6 +17,13 @@ extension JSONValue {
         return bytes
     }
 
+    /// The value as compact JSON, with other JSON text in place of the values at some tape indices.
+    func compact(replacing replaced: [Int: [UInt8]]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        self.withWriter(to: &bytes, omitting: [], replacing: replaced) { $0.write(self.index) }
+        return bytes
+    }
+
     private func write(to bytes: inout [UInt8], omitting omitted: Set<Int>) {
         self.withWriter(to: &bytes, omitting: omitted) { $0.write(self.index) }
     }
@@ -34,10 +41,13 @@ extension JSONValue {
         }
     }
 
-    private func withWriter(to bytes: inout [UInt8], omitting omitted: Set<Int>, _ write: (inout CompactWriter) -> Void)
-    {
+    private func withWriter(
+        to bytes: inout [UInt8], omitting omitted: Set<Int>, replacing replaced: [Int: [UInt8]] = [:],
+        _ write: (inout CompactWriter) -> Void
+    ) {
         self.document.bytes.withUnsafeBufferPointer { source in
-            var writer = CompactWriter(document: self.document, source: source, omitted: omitted, written: bytes)
+            var writer = CompactWriter(
+                document: self.document, source: source, omitted: omitted, replaced: replaced, written: bytes)
             // The writer must be the only owner, or its first append would copy.
             bytes = []
             write(&writer)
@@ -51,11 +61,17 @@ private struct CompactWriter {
     let document: JSONDocument
     let source: UnsafeBufferPointer<UInt8>
     let omitted: Set<Int>
+    let replaced: [Int: [UInt8]]
     var written: [UInt8]
     /// What comes next and stands in the source as it is.
     var run = 0..<0
 
     mutating func write(_ index: Int) {
+        if !self.replaced.isEmpty, let text = self.replaced[index] {
+            self.flush()
+            self.written += text
+            return
+        }
         let token = self.document.tape[index]
         switch token.kind {
         case .object: self.writeObject(index, token)

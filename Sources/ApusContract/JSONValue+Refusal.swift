@@ -22,6 +22,15 @@ extension JSONValue {
         .bad(self.path.isEmpty ? "The request body" : self.path, expectation)
     }
 
+    /// The text of a string that a store is to keep.
+    ///
+    /// - Throws: ``Refusal/Kind/badValue`` for what is no string, and for U+0000, at which a store would cut it off.
+    func keptText() throws(Refusal) -> String {
+        guard let text = self.string else { throw self.bad("a string") }
+        guard !text.utf8.contains(0) else { throw self.bad("a text without the character U+0000") }
+        return text
+    }
+
     /// Refuses with ``Refusal/Kind/missingValue``, naming a member that this object lacks.
     package func missing(_ name: StaticString) -> Refusal {
         let path = self.path

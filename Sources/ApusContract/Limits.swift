@@ -21,6 +21,7 @@ package enum LimitName: String, CaseIterable, Sendable {
     case bodyBytes = "body_bytes"
     case fileBytes = "file_bytes"
     case imageBytes = "image_bytes"
+    case uploadsRunning = "uploads_running"
     case requestSeconds = "request_seconds"
     case receiveSeconds = "receive_seconds"
 
@@ -46,6 +47,7 @@ package enum LimitName: String, CaseIterable, Sendable {
         case .bodyBytes: 1_048_576
         case .fileBytes: 10_485_760
         case .imageBytes: 2_097_152
+        case .uploadsRunning: 16
         case .requestSeconds: 30
         case .receiveSeconds: 20
         }
@@ -54,8 +56,8 @@ package enum LimitName: String, CaseIterable, Sendable {
     /// Whether one app may have a value of its own. The others act before the app is known, or on every app at once.
     package var isPerApp: Bool {
         switch self {
-        case .failedAuthPerMinute, .bodyBytes, .fileBytes, .imageBytes, .requestSeconds, .receiveSeconds,
-            .adminPerMinute:
+        case .failedAuthPerMinute, .bodyBytes, .fileBytes, .imageBytes, .uploadsRunning, .requestSeconds,
+            .receiveSeconds, .adminPerMinute:
             false
         case .pushPerMinute, .reportPerMinute, .devicePerMinute, .schedulePerMinute, .filePerMinute,
             .broadcastsPerDay, .devicesPerAlias, .timeToLiveMaxSeconds, .offlinePerDevice, .cidPerCall,

@@ -39,7 +39,7 @@ extension Shape {
 
 /// What one vendor's channel is told. Vendors add keys often, so unknown ones pass.
 enum VendorChannelOptions {
-    private static let shape = Self.known.open
+    static let shape = Self.known.open
 
     private static let known: Shape = [
         "distribution": .word(["jpush", "ospush", "first_ospush", "secondary_push"]),

@@ -99,9 +99,11 @@ extension PushContent {
         return bytes
     }
 
-    /// An empty list is what PHP makes of an empty map, and no member of these objects is a list: devices are spared
-    /// the difference.
-    private static func emptyMap(_ value: JSONValue) -> [UInt8]? { value.kind == .array ? Array("{}".utf8) : nil }
+    /// An empty list is what PHP makes of an empty map, and no documented member of these objects is a list: devices
+    /// are spared the difference. A list with something in it is the caller's own affair and stays.
+    private static func emptyMap(_ value: JSONValue) -> [UInt8]? {
+        value.kind == .array && value.isEmptyContainer ? Array("{}".utf8) : nil
+    }
 
     /// Holds what targeted platforms get against their limits; exactly the limit is legal.
     func checkSizes(_ root: JSONValue, _ platforms: PlatformSet) throws(Refusal) {

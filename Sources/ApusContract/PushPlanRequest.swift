@@ -20,12 +20,13 @@ package struct PushPlanRequest: Sendable, Equatable {
     package init(decoding bytes: [UInt8]) throws(Refusal) {
         let root = try JSONValue.requestBody(bytes)
         try Self.shape.check(root)
-        guard let value = root["name"], let name = value.string else { throw root.missing("name") }
+        guard let value = root["name"] else { throw root.missing("name") }
+        let name = try value.keptText()
         guard name.utf8.count <= Self.nameMaxBytes else {
             throw value.bad("at most \(Self.nameMaxBytes) bytes of UTF-8")
         }
         self.name = name
-        self.description = root["description"]?.string
+        self.description = try root["description"]?.keptText()
     }
 }
 

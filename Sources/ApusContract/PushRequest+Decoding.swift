@@ -37,6 +37,7 @@ extension PushRequest {
         self.options = PushOptions(checked: root["options"])
         try PushOptions.checkActivePush(root, self.content)
         self.cid = root["cid"]?.string.flatMap(CID.init)
+        self.mediaIDs = Self.mediaIDs(in: root)
         self.kept = root.compact(omitting: Set(Self.ignored(in: root, retired: named.retired)))
     }
 

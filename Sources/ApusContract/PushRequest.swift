@@ -13,6 +13,8 @@ package struct PushRequest: Sendable, Equatable {
     package let options: PushOptions
     /// The idempotency id, where the caller sent one.
     package var cid: CID?
+    /// Media ids that stand in the place of pictures, or what looks like one.
+    package let mediaIDs: Set<String>
     /// The whole request as compact JSON (UTF-8, no spaces, nulls and retired keys dropped, last duplicate kept):
     /// what is stored with the message, and what decodes again to an equal request.
     package let kept: [UInt8]

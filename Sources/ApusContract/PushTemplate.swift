@@ -28,7 +28,7 @@ package struct PushTemplate: Sendable {
         self.variables = Array(Set(Self.variables(in: self.members) + Self.variables(in: self.options))).sorted()
         // Filled with digits, which stand in every place that a text may: only what is wrong by itself is refused.
         let samples = Dictionary(uniqueKeysWithValues: self.variables.map { ($0, "1") })
-        _ = try self.push(samples, audience: Array("\"all\"".utf8), options: [], geofence: nil)
+        _ = try self.push(samples, audience: Array("\"all\"".utf8), rule: .devices, options: [], geofence: nil)
     }
 
     /// The push that this template makes.
@@ -36,11 +36,12 @@ package struct PushTemplate: Sendable {
     /// - Parameters:
     ///   - values: by the variable's name; those that the template does not have are ignored.
     ///   - audience: its JSON text.
+    ///   - rule: what may stand in it.
     ///   - options: members that stand over the template's own, as the inside of a JSON object.
     ///   - geofence: JSON text for `options.geofence`.
     /// - Throws: ``Refusal/Kind/missingValue`` for a variable without a value, and what a push is refused with.
     func push(
-        _ values: [String: String], audience: [UInt8], options: [UInt8], geofence: [UInt8]?
+        _ values: [String: String], audience: [UInt8], rule: AudienceRule, options: [UInt8], geofence: [UInt8]?
     ) throws(Refusal) -> PushRequest {
         // Of members with one name the last counts.
         var chosen = [try Self.fill(self.options, values), options]
@@ -49,7 +50,8 @@ package struct PushTemplate: Sendable {
             try Self.fill(self.members, values), Array("\"audience\":".utf8) + audience,
             Array("\"options\":{".utf8) + Self.joined(chosen) + [UInt8(ascii: "}")],
         ]
-        return try PushRequest(decoding: [UInt8(ascii: "{")] + Self.joined(parts) + [UInt8(ascii: "}")])
+        return try PushRequest(
+            decoding: [UInt8(ascii: "{")] + Self.joined(parts) + [UInt8(ascii: "}")], audience: rule)
     }
 
     private static func joined(_ parts: [[UInt8]]) -> [UInt8] {

@@ -59,13 +59,7 @@ package struct ScheduleSections: Sendable, Equatable {
     /// Keys of the top level that are none of ours are ignored.
     private init(_ root: JSONValue) throws(Refusal) {
         do throws(Refusal) {
-            self.name = try root["name"].map { (value) throws(Refusal) in
-                guard let name = value.string, Self.isLegal(name: name) else {
-                    throw value.bad(
-                        "1 to \(Self.nameMaxBytes) bytes of letters, digits, Chinese characters and _")
-                }
-                return name
-            }
+            self.name = try root["name"].map { (value) throws(Refusal) in try Self.name(value) }
             self.isEnabled = try root["enabled"].map { (value) throws(Refusal) in
                 guard let isEnabled = value.boolean else { throw value.bad("a boolean") }
                 return isEnabled
@@ -112,6 +106,17 @@ package struct ScheduleSections: Sendable, Equatable {
         do { return try Trigger(try JSONValue(parsing: kept)) } catch { throw Refusal(.internalFault) }
     }
 
+    /// Reads the name of a task.
+    static func name(_ value: JSONValue) throws(Refusal) -> String {
+        guard let name = value.string, Self.isLegal(name: name) else {
+            throw value.bad("1 to \(Self.nameMaxBytes) bytes of letters, digits, Chinese characters and _")
+        }
+        return name
+    }
+
+    /// Whether the body of a new task, legal or not, has an audience that is an uploaded list.
+    package static func namesFile(_ root: JSONValue) -> Bool { root["push"]?["audience"]?["file"] != nil }
+
     /// 1 to 255 bytes of UTF-8: letters, digits, `_` and Han characters.
     package static func isLegal(name: String) -> Bool {
         guard (1...Self.nameMaxBytes).contains(name.utf8.count) else { return false }
@@ -135,9 +140,9 @@ extension Refusal {
     /// A task with a section that is missing or malformed.
     static func section(_ refusal: Refusal) -> Refusal { .schedule("section is invalid: \(refusal.sentence)") }
 
-    /// A task whose push is refused. What is no fault of the caller's stays as it is.
+    /// A task whose push is refused. What is no fault of the push stays as it is.
     package static func push(_ refusal: Refusal) -> Refusal {
-        guard refusal.row(for: .push).retry != .later else { return refusal }
+        guard refusal.row(for: .push).retry != .later, refusal.kind != .vipOnly else { return refusal }
         var wrapped = Refusal.schedule("push is invalid:\(refusal.sentence)")
         wrapped.illegalRegistrationIDs = refusal.illegalRegistrationIDs
         return wrapped

@@ -92,7 +92,7 @@ extension Shape {
 }
 
 enum HMOS {
-    private static let shape: Shape = [
+    static let shape: Shape = [
         "alert": .text,
         "category": .string,
         "title": .string,
@@ -148,7 +148,7 @@ enum Badge {
 enum LiveActivity {
     static let sizeMaxBytes = 3584
 
-    private static let shape: Shape = [
+    static let shape: Shape = [
         "event": .required(.word(["start", "update", "end"])),
         "content-state": .required(.free),
         "attributes-type": .string,

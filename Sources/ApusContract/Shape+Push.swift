@@ -69,7 +69,7 @@ extension Shape {
 
 /// §1.9.
 enum SMSMessage {
-    private static let shape: Shape = [
+    static let shape: Shape = [
         "delay_time": .integer(0...86_400),
         "temp_id": .int64,
         "temp_para": .free,

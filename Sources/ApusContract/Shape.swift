@@ -7,7 +7,7 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
     /// Members one shape may have: room for the largest, kept small because a check clears that much memory.
     private static let rowsMax = 32
 
-    private struct Row: Sendable {
+    struct Row: Sendable {
         let name: StaticString
         /// The name's start, so that most rows are passed over in one comparison.
         let head: UInt64
@@ -22,8 +22,8 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    private let rows: [Row]
-    private let passesUnknown: Bool
+    let rows: [Row]
+    let passesUnknown: Bool
 
     init(dictionaryLiteral rows: (StaticString, Rule)...) {
         self.init(rows.map { Row($0, $1) }, passesUnknown: false)

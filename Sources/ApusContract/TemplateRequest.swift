@@ -21,12 +21,16 @@ package struct TemplateRequest: Sendable {
         let values: [String: String]
         let audience: Audience
         let audienceText: [UInt8]
+        let rule: AudienceRule
         /// The inside of an object.
         let options: [UInt8]
         let geofence: [UInt8]?
     }
 
     private static let shape: Shape = ["id": .required(.text), "params": .required(.any)]
+
+    /// Elements of `params`: no more could name devices, each of which names one at least.
+    package static let itemsMax = Audience.namesMax
 
     /// Reads the body of a push by template. What is wrong with one item is told with that item, but for the rules over
     /// all audiences.
@@ -35,10 +39,17 @@ package struct TemplateRequest: Sendable {
     package init(decoding bytes: [UInt8]) throws(Refusal) {
         let root = try JSONValue.requestBody(bytes)
         try Self.shape.check(root)
+        try self.init(checked: root, audience: .devices)
+    }
+
+    /// Reads `id` and `params` of a body whose keys were checked.
+    fileprivate init(checked root: JSONValue, audience rule: AudienceRule) throws(Refusal) {
         guard let id = root["id"]?.string, let params = root["params"] else { throw root.missing("id") }
         guard let elements = params.list, elements.count > 0 else { throw params.bad("a list that is not empty") }
+        // Before they are read: each that is wrong has a sentence of its own.
+        guard elements.count <= Self.itemsMax else { throw params.bad("a list of at most \(Self.itemsMax) elements") }
         self.id = id
-        self.items = elements.map { Item($0) }
+        self.items = elements.map { Item($0, audience: rule) }
         try self.checkAudiences()
     }
 
@@ -71,9 +82,9 @@ extension TemplateRequest.Item {
         "geofence": .free,
     ]
 
-    fileprivate init(_ value: JSONValue) {
+    fileprivate init(_ value: JSONValue, audience rule: AudienceRule) {
         self.traceID = value["trace_id"]?.string
-        let content = Result { () throws(Refusal) in try Self.content(of: value) }
+        let content = Result { () throws(Refusal) in try Self.content(of: value, rule) }
         self.content = content
         switch try? content.get().audience {
         case .matching(let kinds): self.names = kinds.registrationID.map(\.text) + kinds.alias.map(\.text)
@@ -81,7 +92,9 @@ extension TemplateRequest.Item {
         }
     }
 
-    private static func content(of value: JSONValue) throws(Refusal) -> TemplateRequest.Content {
+    private static func content(
+        of value: JSONValue, _ rule: AudienceRule
+    ) throws(Refusal) -> TemplateRequest.Content {
         guard value.kind == .object else { throw value.bad("an object") }
         try Self.shape.check(value)
         guard let audience = value["audience"] else { throw value.missing("audience") }
@@ -97,8 +110,8 @@ extension TemplateRequest.Item {
         let options = value["options"]
         if let options, options.members == nil { throw options.bad("an object") }
         return TemplateRequest.Content(
-            values: values, audience: try Audience(decoding: audience, rule: .devices, isLiveActivity: false),
-            audienceText: audience.compact(),
+            values: values, audience: try Audience(decoding: audience, rule: rule, isLiveActivity: false),
+            audienceText: audience.compact(), rule: rule,
             options: options.map { Array($0.compact().dropFirst().dropLast()) } ?? [],
             geofence: value["geofence"].flatMap { $0.hasMembers ? $0.compact() : nil })
     }
@@ -109,7 +122,42 @@ extension TemplateRequest.Item {
     package func push(_ template: PushTemplate) throws(Refusal) -> PushRequest {
         let content = try self.content.get()
         return try template.push(
-            content.values, audience: content.audienceText, options: content.options, geofence: content.geofence)
+            content.values, audience: content.audienceText, rule: content.rule, options: content.options,
+            geofence: content.geofence)
+    }
+}
+
+/// Scheduled pushes by template: each of the params becomes a task, all with one name and one trigger.
+///
+/// Source: contract, push §7.
+package struct TemplateScheduleRequest: Sendable {
+    /// What is pushed.
+    package let pushes: TemplateRequest
+    /// See ``ScheduleSections/isLegal(name:)``.
+    package let name: String
+    /// When every one of the tasks fires.
+    package let trigger: ScheduleSections.Section<Trigger>
+
+    private static let shape: Shape = [
+        "id": .required(.text), "params": .required(.any), "schedule_name": .required(.any), "trigger": .required(.any),
+    ]
+
+    /// Reads the body of a scheduled push by template, as ``TemplateRequest/init(decoding:)`` does.
+    ///
+    /// - Throws: ``Refusal`` when the request as a whole cannot be read.
+    package init(decoding bytes: [UInt8]) throws(Refusal) {
+        let root = try JSONValue.requestBody(bytes)
+        try Self.shape.check(root)
+        guard let name = root["schedule_name"] else { throw root.missing("schedule_name") }
+        guard let trigger = root["trigger"] else { throw root.missing("trigger") }
+        self.name = try ScheduleSections.name(name)
+        self.trigger = ScheduleSections.Section(value: try Trigger(trigger), kept: trigger.compact())
+        self.pushes = try TemplateRequest(checked: root, audience: .devicesOrFile)
+    }
+
+    /// Whether a body, legal or not, has an audience that is an uploaded list.
+    package static func namesFile(_ root: JSONValue) -> Bool {
+        root["params"]?.list?.contains { $0["audience"]?["file"] != nil } ?? false
     }
 }
 
@@ -121,12 +169,13 @@ private enum AudienceKind: String {
     case registrationID = "by registration id"
     case segment = "a segment"
     case abtest = "an A/B test"
+    case file = "a file"
 
     /// Whether one call may have several audiences of this kind.
     var isList: Bool {
         switch self {
         case .alias, .registrationID: true
-        case .broadcast, .tags, .segment, .abtest: false
+        case .broadcast, .tags, .segment, .abtest, .file: false
         }
     }
 
@@ -138,6 +187,7 @@ private enum AudienceKind: String {
         if !kinds.registrationID.isEmpty { found.insert(.registrationID) }
         if kinds.segment != nil { found.insert(.segment) }
         if kinds.abtest != nil { found.insert(.abtest) }
+        if kinds.fileID != nil { found.insert(.file) }
         return found
     }
 }

@@ -17,7 +17,8 @@ package struct TestDeviceEntry: Sendable, Equatable {
 
     private static func text(_ name: StaticString, of root: JSONValue) throws(Refusal) -> String {
         guard let value = root[name] else { throw root.missing(name) }
-        guard let text = value.string, !text.isEmpty else { throw value.bad("a string that is not empty") }
+        let text = try value.keptText()
+        guard !text.isEmpty else { throw value.bad("a string that is not empty") }
         return text
     }
 }

@@ -1,9 +1,11 @@
 /// The periods that user statistics are asked for.
 ///
-/// Source: contract, report §7.
+/// Source: contract, report §7 and §9.
 package struct UserStatisticsQuery: Sendable, Equatable {
     /// How far back statistics reach, in days.
     package static let reachDays = 60
+    /// How far back those of groups reach, in days.
+    package static let groupReachDays = 30
 
     /// How long a period is.
     package enum Unit: String, Sendable, CaseIterable {

@@ -36,6 +36,8 @@ package final class Core: Sendable {
     package let developers: DeveloperService
     /// Pushes to all apps of a group.
     package let groups: GroupPushService
+    /// What lets uploads in.
+    package let uploads: UploadIntake
     /// Uploaded lists.
     package let files: FileService
     /// Most bytes of an uploaded list; `Int.max` for unlimited.
@@ -100,6 +102,7 @@ package final class Core: Sendable {
         self.accounts = accounts
         self.fileMaxBytes = limits.ceiling(.fileBytes)
         self.imageMaxBytes = limits.ceiling(.imageBytes)
+        self.uploads = UploadIntake(store: store, clocks: clocks, runningMax: limits.ceiling(.uploadsRunning))
         self.files = FileService(store: store, clocks: clocks)
         self.images = ImageService(store: store, clocks: clocks)
         self.authenticator = Authenticator(
@@ -205,13 +208,13 @@ private struct Follower: Sendable {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])
         case (.message(let message, let request, _), .done): self.book.committed(message, request)
-        case (.fire(_, let message), .done):
-            if let message { self.book.committed(message, nil) }
+        case (.fire(_, let message, let request), .done):
+            if let message { self.book.committed(message, request) }
             self.bell.ring()
         case (.createSchedule, .done), (.changeSchedule, .done), (.deleteSchedule, .done): self.bell.ring()
         case (.receipts(let receipts, _), .done): self.book.committed(receipts)
-        case (.withdraw(let id, let app), .done): self.book.withdrawn(id, of: app)
-        case (.register(let device), .done), (.register, .changed(_, let device)): self.index[device.app].add(device)
+        case (.withdraw(let id, let app, _), .done): self.book.withdrawn(id, of: app)
+        case (.register(let device, _), .done), (.register, .changed(_, let device)): self.index[device.app].add(device)
         case (.change, .changed(let old, let new)):
             self.index[new.app].change([DeviceMove(from: old, to: new)])
         case (.changeAll(_, let app), .changedAll(let moves)): self.index[app].change(moves)

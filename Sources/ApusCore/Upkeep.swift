@@ -11,13 +11,22 @@ package struct Upkeep: Sendable {
     private let clocks: Clocks
     private let logger: Logger
     private let relays: Bool
+    /// Lets a period go by; throws when the task is cancelled meanwhile.
+    private let pause: @Sendable (Duration) async throws -> Void
 
-    package init(core: Core, store: any Store, clocks: Clocks, relays: Bool, logger: Logger) {
+    /// - Parameters:
+    ///   - relays: whether it fires schedules and sweeps.
+    ///   - pause: lets a period go by, or throws when the task is cancelled.
+    package init(
+        core: Core, store: any Store, clocks: Clocks, relays: Bool, logger: Logger,
+        pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
         self.core = core
         self.store = store
         self.clocks = clocks
         self.relays = relays
         self.logger = logger
+        self.pause = pause
     }
 
     /// Runs until cancelled.
@@ -60,7 +69,7 @@ package struct Upkeep: Sendable {
 
     private func every(_ period: Duration, _ body: () async -> Void) async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: period)
+            try? await self.pause(period)
             guard !Task.isCancelled else { return }
             await body()
         }

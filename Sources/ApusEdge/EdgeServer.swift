@@ -88,7 +88,9 @@ package final class EdgeServer: HTTPResponder {
 extension EdgeServer {
     package func family(of target: RequestTarget) -> Family { .device }
 
-    package func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { self.settings.bodyMaxBytes }
+    package func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
+        .whole(max: self.settings.bodyMaxBytes)
+    }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         switch request.target.segments {

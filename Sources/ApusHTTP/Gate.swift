@@ -78,22 +78,36 @@ final class Gate: Sendable {
 struct RequestAssembly {
     let head: RequestHead
     let framing: RequestFraming
-    private let limit: Int
+    private let intake: BodyIntake
     private var body = ByteBuffer()
-    private(set) var isTooLarge = false
+    private var isTooLarge = false
+    /// Whether the request is answered before all of its body has come.
+    var isCutShort = false
+    /// Whether the client still holds its body back until it is told to go on.
+    var awaitsContinue: Bool
 
-    init(_ head: RequestHead, _ framing: RequestFraming, limit: Int) {
+    init(_ head: RequestHead, _ framing: RequestFraming, _ intake: BodyIntake) {
         self.head = head
         self.framing = framing
-        self.limit = limit
-        if case .length(let length) = framing.body { self.isTooLarge = length > limit }
+        self.intake = intake
+        self.awaitsContinue = framing.expectsContinue && framing.body != .none
+        if case .length(let length) = framing.body { self.isTooLarge = length > intake.bytesMax }
+        // What could not be read in the end is not even collected where bodies may be long.
+        let isIllegible = intake.isInParts && framing.body != .none && framing.contentEncoding != nil
+        self.isCutShort = self.isTooLarge || isIllegible
+    }
+
+    /// How many bytes may come in parts while the request is answered; nil where they are collected first.
+    var partsMax: Int? {
+        self.intake.isInParts && self.framing.body != .none && !self.isCutShort ? self.intake.bytesMax : nil
     }
 
     /// Keeps more of the body; drops all of it once it is over the limit.
     mutating func append(_ bytes: ByteBuffer) {
-        guard !self.isTooLarge else { return }
-        guard self.body.readableBytes + bytes.readableBytes <= self.limit else {
+        guard !self.isCutShort else { return }
+        guard self.body.readableBytes + bytes.readableBytes <= self.intake.bytesMax else {
             self.isTooLarge = true
+            self.isCutShort = true
             self.body = ByteBuffer()
             return
         }
@@ -107,11 +121,15 @@ struct RequestAssembly {
     }
 
     /// The request as the responder is to see it.
-    func request(peer: SocketAddress?, isSecure: Bool) -> HTTPRequest {
+    ///
+    /// - Parameter parts: the body, where it is still to come.
+    func request(_ parts: BodyStream?, peer: SocketAddress?, isSecure: Bool) -> HTTPRequest {
         let body: RequestBody =
-            if self.isTooLarge {
-                .refused(Refusal(.tooLarge, "The body is larger than \(self.limit) bytes"))
-            } else if let encoding = self.framing.contentEncoding, self.body.readableBytes > 0 {
+            if let parts {
+                .parts(parts)
+            } else if self.isTooLarge {
+                .refused(.tooLarge(limit: self.intake.bytesMax))
+            } else if let encoding = self.framing.contentEncoding, self.isCutShort || self.body.readableBytes > 0 {
                 .refused(Refusal(.badValue, "Content-Encoding must be identity, not \(encoding)"))
             } else {
                 .whole(self.body)

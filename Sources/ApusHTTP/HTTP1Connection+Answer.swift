@@ -77,8 +77,8 @@ extension HTTP1Connection {
         guard let context, case .closing = self.phase else { return }
         guard !self.inputIsClosed else { return context.close(promise: nil) }
         let linger = context.eventLoop.now + self.gate.settings.linger
-        // A body that is too large is given the time that it would have had if it were not.
-        let isCutShort = self.assembly?.isTooLarge == true
+        // A body that nobody reads is given the time that it would have had if somebody did.
+        let isCutShort = self.assembly?.isCutShort == true
         self.deadline?.set(isCutShort ? max(linger, self.receiveDeadline) : linger)
         self.outputIsClosed = true
         context.close(mode: .output, promise: nil)

@@ -19,6 +19,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         case idle
         /// From the first byte of a request to its last.
         case receiving
+        /// The responder is at work while the body arrives; reads are held back unless it waits for more.
+        case uploading(BodyStream)
         /// The responder is at work; reads are held back.
         case responding
         /// The answer waits for the client to take it; reads are held back.
@@ -46,8 +48,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     var receiveDeadline: NIODeadline = .distantFuture
     var needsFlush = false
 
-    private var parser = RequestParser()
-    private var input = ByteBuffer()
+    private(set) var parser = RequestParser()
+    private(set) var input = ByteBuffer()
     private var peer: SocketAddress?
     private var isAdvancing = false
     private var readIsHeld = false
@@ -75,7 +77,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         var bytes = self.unwrapInboundIn(data)
         switch self.phase {
         case .streaming, .closing, .ended: self.drop(bytes)
-        case .idle, .receiving, .responding, .writing:
+        case .idle, .receiving, .uploading, .responding, .writing:
             if self.input.readableBytes == 0 {
                 self.input = bytes
             } else if self.takesInput || self.input.readableBytes + bytes.readableBytes <= Self.waitingBytesMax {
@@ -89,10 +91,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        switch self.phase {
-        case .responding, .writing: self.readIsHeld = true
-        case .idle, .receiving, .streaming, .closing, .ended: context.read()
-        }
+        if self.holdsReads { self.readIsHeld = true } else { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -107,7 +106,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         switch self.phase {
         case .streaming(let stream): stream.onWritabilityChanged?()
         case .writing where context.channel.isWritable: self.next()
-        case .idle, .receiving, .responding, .writing, .closing, .ended: break
+        case .idle, .receiving, .uploading, .responding, .writing, .closing, .ended: break
         }
         context.fireChannelWritabilityChanged()
     }
@@ -124,8 +123,16 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var takesInput: Bool {
         switch self.phase {
-        case .idle, .receiving: true
+        case .idle, .receiving, .uploading: true
         case .responding, .writing, .streaming, .closing, .ended: false
+        }
+    }
+
+    private var holdsReads: Bool {
+        switch self.phase {
+        case .responding, .writing: true
+        case .uploading(let body): !body.isAwaited
+        case .idle, .receiving, .streaming, .closing, .ended: false
         }
     }
 
@@ -150,7 +157,11 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         self.task = nil
         self.assembly = nil
         self.deadline?.discard()
-        if case .streaming(let stream) = phase { stream.ended() }
+        switch phase {
+        case .streaming(let stream): stream.ended()
+        case .uploading(let body): body.abandon()
+        case .idle, .receiving, .responding, .writing, .closing, .ended: break
+        }
     }
 }
 
@@ -168,12 +179,9 @@ extension HTTP1Connection {
                 self.waitForMore()
                 break advancing
             case .head(let head, let framing): self.received(head, framing)
-            case .body(let bytes):
-                self.assembly?.append(bytes)
-                if self.assembly?.isTooLarge == true { self.ask(isComplete: false) }
-            case .end: self.ask(isComplete: true)
-            case .malformed(let malformation):
-                self.write(self.gate.refusal(malformation, to: self.parser.target), isLast: true)
+            case .body(let bytes): self.received(bytes)
+            case .end: self.receivedEnd()
+            case .malformed(let malformation): self.giveUp(malformation)
             }
         }
         self.isAdvancing = false
@@ -189,9 +197,7 @@ extension HTTP1Connection {
         guard self.inputIsClosed else { return }
         switch self.phase {
         case .idle: self.finish(with: ByteBuffer())
-        case .receiving:
-            self.write(
-                self.gate.refusal(Malformation("The request is not complete"), to: self.parser.target), isLast: true)
+        case .receiving, .uploading: self.giveUp(Malformation("The request is not complete"))
         case .responding, .writing, .streaming, .closing, .ended: break
         }
     }
@@ -206,38 +212,64 @@ extension HTTP1Connection {
 
     private func received(_ head: RequestHead, _ framing: RequestFraming) {
         if case .idle = self.phase { self.begin() }
-        let limit = self.gate.responder.bodyLimit(for: head.target, head.method)
-        let assembly = RequestAssembly(head, framing, limit: limit)
+        let intake = self.gate.responder.bodyIntake(for: head.target, head.method)
+        let assembly = RequestAssembly(head, framing, intake)
         self.assembly = assembly
-        if assembly.isTooLarge {
-            self.ask(isComplete: false)
-        } else if framing.expectsContinue, framing.body != .none, self.input.readableBytes == 0 {
+        if assembly.isCutShort {
+            self.ask()
+        } else if let partsMax = assembly.partsMax {
+            self.ask(self.bodyStream(max: partsMax))
+        } else if assembly.awaitsContinue, self.input.readableBytes == 0 {
             self.writeContinue()
         }
     }
 
-    /// Hands the request over, complete or cut short because its body is too large to be kept.
-    private func ask(isComplete: Bool) {
+    private func received(_ bytes: ByteBuffer) {
+        if case .uploading(let body) = self.phase {
+            self.assembly?.awaitsContinue = false
+            return body.append(bytes)
+        }
+        self.assembly?.append(bytes)
+        if self.assembly?.isCutShort == true { self.ask() }
+    }
+
+    /// Hands the request over: complete, cut short because its body is not kept, or with a body that is still to come.
+    func ask(_ body: BodyStream? = nil) {
         guard let context, let assembly else { return }
-        self.phase = .responding
+        self.phase = body.map(Phase.uploading) ?? .responding
         self.ticket += 1
         let ticket = self.ticket
         // After CONNECT the client may send another protocol; behind a body cut short stands the rest of it.
-        let isLast = !isComplete || assembly.head.method == .CONNECT
-        if let verdict = self.gate.verdict(on: assembly.head) { return self.write(verdict, isLast: isLast) }
-        self.setDeadline(self.gate.settings.request)
+        let isLast = assembly.isCutShort || assembly.head.method == .CONNECT
+        if let verdict = self.gate.verdict(on: assembly.head) {
+            return self.write(verdict, isLast: isLast || body != nil)
+        }
+        if body == nil { self.setDeadline(self.gate.settings.request) }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let request = assembly.request(peer: self.peer, isSecure: self.gate.isSecure)
+        let request = assembly.request(body, peer: self.peer, isSecure: self.gate.isSecure)
         let task = self.gate.ask(request, on: context.eventLoop) { answer in
             bound.value.answered(answer, to: ticket, isLast: isLast)
         }
-        if case .responding = self.phase, self.ticket == ticket { self.task = task }
+        if self.isAnswering, self.ticket == ticket { self.task = task }
     }
 
     private func answered(_ answer: HTTPAnswer, to ticket: UInt64, isLast: Bool) {
-        guard case .responding = self.phase, self.ticket == ticket else { return }
+        guard self.isAnswering, self.ticket == ticket else { return }
         self.task = nil
+        if case .uploading(let body) = self.phase {
+            // Answered without the rest of the body, which the client may still be sending.
+            self.assembly?.isCutShort = true
+            body.abandon()
+            return self.write(answer, isLast: true)
+        }
         self.write(answer, isLast: isLast)
+    }
+
+    private var isAnswering: Bool {
+        switch self.phase {
+        case .uploading, .responding: true
+        case .idle, .receiving, .writing, .streaming, .closing, .ended: false
+        }
     }
 
     /// The answer is out: the next request, or the wait for it.
@@ -250,11 +282,7 @@ extension HTTP1Connection {
     }
 
     func releaseRead() {
-        switch self.phase {
-        case .responding, .writing: return
-        case .idle, .receiving, .streaming, .closing, .ended: break
-        }
-        guard self.readIsHeld else { return }
+        guard self.readIsHeld, !self.holdsReads else { return }
         self.readIsHeld = false
         self.context?.read()
     }
@@ -268,7 +296,7 @@ extension HTTP1Connection {
     private func inputClosed() {
         self.inputIsClosed = true
         switch self.phase {
-        case .idle, .receiving: self.advance()
+        case .idle, .receiving, .uploading: self.advance()
         case .responding, .writing, .ended: break
         case .streaming: self.close()
         // Before our own output is closed there is still an answer on its way.
@@ -282,7 +310,7 @@ extension HTTP1Connection {
         case .idle where self.input.readableBytes == 0: self.close()
         case .streaming(let stream):
             if let onDrain = stream.onDrain { onDrain() } else { stream.close() }
-        case .idle, .receiving, .responding, .writing, .closing, .ended: break
+        case .idle, .receiving, .uploading, .responding, .writing, .closing, .ended: break
         }
     }
 
@@ -290,8 +318,9 @@ extension HTTP1Connection {
         switch self.phase {
         case .receiving:
             // Who has not even sent a request line is not waiting for an answer.
-            guard let target = self.parser.target else { return self.close() }
-            self.write(self.gate.refusal(Malformation("The request did not arrive in time"), to: target), isLast: true)
+            guard self.parser.target != nil else { return self.close() }
+            self.giveUp(Malformation("The request did not arrive in time"))
+        case .uploading: self.giveUp(Malformation("The request did not arrive in time"))
         case .responding:
             self.ticket += 1
             self.task?.cancel()

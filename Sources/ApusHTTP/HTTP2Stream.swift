@@ -6,12 +6,16 @@ import NIOHTTP1
 ///
 /// Belongs to its event loop. Framing, flow control and idle connections are the business of the layer below; what is
 /// left here is what the contract asks of every request.
-final class HTTP2Stream: ChannelInboundHandler {
+final class HTTP2Stream: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
     private enum Phase {
         case receiving
+        /// The responder is at work while the body arrives; reads are held back unless it waits for more, and with them
+        /// the window of the stream.
+        case uploading(BodyStream)
         case responding
         case streaming(AnswerStream)
         /// The answer is written; the rest of the request is read and dropped, so that the stream ends in good order.
@@ -24,7 +28,7 @@ final class HTTP2Stream: ChannelInboundHandler {
     private var phase: Phase = .receiving
     private var context: ChannelHandlerContext?
     private var assembly: RequestAssembly?
-    private var requestIsComplete = false
+    private var readIsHeld = false
     private var task: Task<Void, Never>?
     private var deadline: Deadline?
     private var streamedBytes = 0
@@ -51,16 +55,36 @@ final class HTTP2Stream: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let part = self.unwrapInboundIn(data)
-        if case .end = part { self.requestIsComplete = true }
-        guard case .receiving = self.phase else { return }
-        switch part {
-        case .head(let head): self.received(head)
-        case .body(let bytes):
+        switch (self.phase, self.unwrapInboundIn(data)) {
+        case (.receiving, .head(let head)): self.received(head)
+        case (.receiving, .body(let bytes)):
             self.assembly?.append(bytes)
-            if self.assembly?.isTooLarge == true { self.ask() }
-        case .end: self.ask()
+            if self.assembly?.isCutShort == true { self.ask() }
+        case (.receiving, .end): self.ask()
+        case (.uploading(let body), .body(let bytes)):
+            self.assembly?.awaitsContinue = false
+            body.append(bytes)
+        case (.uploading(let body), .end):
+            self.phase = .responding
+            self.deadline?.set(context.eventLoop.now + self.gate.settings.request)
+            body.complete()
+        case (.uploading, .head), (.responding, _), (.streaming, _), (.answered, _), (.ended, _): break
         }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if self.holdsReads { self.readIsHeld = true } else { context.read() }
+    }
+
+    private var holdsReads: Bool {
+        guard case .uploading(let body) = self.phase else { return false }
+        return !body.isAwaited
+    }
+
+    private func releaseRead() {
+        guard self.readIsHeld, !self.holdsReads else { return }
+        self.readIsHeld = false
+        self.context?.read()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -83,15 +107,37 @@ final class HTTP2Stream: ChannelInboundHandler {
     }
 
     private func received(_ head: RequestHead) {
-        let limit = self.gate.responder.bodyLimit(for: head.target, head.method)
-        let assembly = RequestAssembly(head, RequestFraming(stream: head.headers), limit: limit)
+        let intake = self.gate.responder.bodyIntake(for: head.target, head.method)
+        let assembly = RequestAssembly(head, RequestFraming(stream: head.headers), intake)
         self.assembly = assembly
-        if assembly.isTooLarge {
+        if assembly.isCutShort {
             self.ask()
-        } else if assembly.framing.expectsContinue, assembly.framing.body != .none {
-            let head = HTTPResponseHead(version: .http2, status: .continue)
-            self.context?.writeAndFlush(self.wrapOutboundOut(.head(head)), promise: nil)
+        } else if let partsMax = assembly.partsMax {
+            self.ask(self.bodyStream(max: partsMax))
+        } else if assembly.awaitsContinue {
+            self.writeContinue()
         }
+    }
+
+    private func writeContinue() {
+        let head = HTTPResponseHead(version: .http2, status: .continue)
+        self.context?.writeAndFlush(self.wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    private func bodyStream(max: Int) -> BodyStream? {
+        guard let loop = self.context?.eventLoop else { return nil }
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        return BodyStream(limit: max) { loop.execute { bound.value.bodyIsAwaited() } }
+    }
+
+    /// The responder waits for more of the body: only now is it worth sending.
+    private func bodyIsAwaited() {
+        guard case .uploading = self.phase else { return }
+        if self.assembly?.awaitsContinue == true {
+            self.assembly?.awaitsContinue = false
+            self.writeContinue()
+        }
+        self.releaseRead()
     }
 
     private func received(_ head: HTTPRequestHead) {
@@ -100,32 +146,47 @@ final class HTTP2Stream: ChannelInboundHandler {
                 method: head.method, target: RequestTarget(head.uri), version: head.version, headers: head.headers))
     }
 
-    private func ask() {
+    private func ask(_ body: BodyStream? = nil) {
         guard let context, let assembly else { return }
-        self.phase = .responding
+        self.phase = body.map(Phase.uploading) ?? .responding
         if let verdict = self.gate.verdict(on: assembly.head) { return self.write(verdict) }
-        self.deadline?.set(context.eventLoop.now + self.gate.settings.request)
+        if body == nil { self.deadline?.set(context.eventLoop.now + self.gate.settings.request) }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let request = assembly.request(peer: self.peer, isSecure: self.gate.isSecure)
+        let request = assembly.request(body, peer: self.peer, isSecure: self.gate.isSecure)
         let task = self.gate.ask(request, on: context.eventLoop) { answer in bound.value.answered(answer) }
-        if case .responding = self.phase { self.task = task }
+        if self.isAnswering { self.task = task }
+    }
+
+    private var isAnswering: Bool {
+        switch self.phase {
+        case .uploading, .responding: true
+        case .receiving, .streaming, .answered, .ended: false
+        }
     }
 
     private func answered(_ answer: HTTPAnswer) {
-        guard case .responding = self.phase else { return }
+        guard self.isAnswering else { return }
         self.task = nil
+        if case .uploading(let body) = self.phase { body.abandon() }
         self.write(answer)
+        self.releaseRead()
     }
 
     private func deadlinePassed() {
+        let target = self.assembly?.head.target
         switch self.phase {
         case .receiving:
-            self.write(
-                self.gate.refusal(Malformation("The request did not arrive in time"), to: self.assembly?.head.target))
+            self.write(self.gate.refusal(Malformation("The request did not arrive in time"), to: target))
+        case .uploading(let body):
+            self.task?.cancel()
+            self.task = nil
+            body.abandon()
+            self.write(self.gate.refusal(Malformation("The request did not arrive in time"), to: target))
+            self.releaseRead()
         case .responding:
             self.task?.cancel()
             self.task = nil
-            self.write(self.gate.refusal(Refusal(.deadlineExceeded), to: self.assembly?.head.target))
+            self.write(self.gate.refusal(Refusal(.deadlineExceeded), to: target))
         case .answered: self.context?.close(promise: nil)
         case .streaming, .ended: break
         }
@@ -143,7 +204,11 @@ final class HTTP2Stream: ChannelInboundHandler {
         self.task?.cancel()
         self.task = nil
         self.deadline?.discard()
-        if case .streaming(let stream) = phase { stream.ended() }
+        switch phase {
+        case .streaming(let stream): stream.ended()
+        case .uploading(let body): body.abandon()
+        case .receiving, .responding, .answered, .ended: break
+        }
     }
 }
 

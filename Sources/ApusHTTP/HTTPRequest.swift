@@ -2,7 +2,7 @@ package import ApusContract
 package import NIOCore
 package import NIOHTTP1
 
-/// One request as a responder sees it: complete, well-formed and framed.
+/// One request as a responder sees it: well-formed and framed, and complete unless its body is one in parts.
 package struct HTTPRequest: Sendable {
     /// Any token; `.RAW` for a method nobody knows, which is refused as any other that a path does not offer.
     package let method: HTTPMethod
@@ -48,20 +48,26 @@ package enum RequestBody: Sendable {
     /// Over the limit (``Refusal/Kind/tooLarge``), or in a `Content-Encoding` that is not read
     /// (``Refusal/Kind/badValue``).
     case refused(Refusal)
+    /// Still to come; only where the responder asked for ``BodyIntake/inParts(max:)``.
+    case parts(BodyStream)
 
     /// Whether it was longer than the responder's limit for it.
     package var isTooLarge: Bool {
         switch self {
-        case .whole: false
+        case .whole, .parts: false
         case .refused(let refusal): refusal.kind == .tooLarge
         }
     }
 
+    /// All of a body that comes at once.
+    ///
     /// - Throws: the refusal, when the body was not kept.
     package func bytes() throws(Refusal) -> ByteBuffer {
         switch self {
         case .whole(let bytes): bytes
         case .refused(let refusal): throw refusal
+        // A route that asked for parts and does not read them.
+        case .parts: throw Refusal(.internalFault)
         }
     }
 }

@@ -9,16 +9,39 @@ package protocol HTTPResponder: Sendable {
     /// Called on the event loop; `target.segments` is empty when the request line was unreadable.
     func family(of target: RequestTarget) -> Family
 
-    /// The most bytes of body to keep for a request: what is longer arrives as ``RequestBody/refused(_:)``.
+    /// How the body of a request is to arrive.
     ///
     /// Called on the event loop, once per request, as soon as its head is there.
-    func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int
+    func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake
 
     /// Answers one request.
     ///
     /// Starts on the connection's event loop and stays there until it first suspends, so it must not block. Cancelled
     /// when the client is gone, and when the request's own deadline has passed; an answer that comes later is dropped.
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer
+}
+
+/// How a responder wants the body of a request.
+package enum BodyIntake: Sendable, Equatable {
+    /// All at once, and the request only then; what is longer than so many bytes arrives as
+    /// ``RequestBody/refused(_:)``.
+    case whole(max: Int)
+    /// The request before its body, and the body as a ``BodyStream`` of at most so many bytes.
+    case inParts(max: Int)
+
+    /// The most bytes of body, either way.
+    var bytesMax: Int {
+        switch self {
+        case .whole(let max), .inParts(let max): max
+        }
+    }
+
+    var isInParts: Bool {
+        switch self {
+        case .whole: false
+        case .inParts: true
+        }
+    }
 }
 
 /// Deadlines and bounds of a listener.

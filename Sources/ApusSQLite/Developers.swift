@@ -51,11 +51,11 @@ enum Developers {
         return created
     }
 
-    static func update(_ developer: Developer, in db: Database) throws -> Bool {
+    static func update(_ developer: Developer, in db: Database) throws {
         try db.run(
             "UPDATE developers SET name = ?, secret_salt = ?, secret_digest = ?, may_upload_files = ? WHERE id = ?",
             developer.name, DatabaseValue.blob(developer.secret.salt), DatabaseValue.blob(developer.secret.digest),
-            developer.mayUploadFiles, developer.id.number) == 1
+            developer.mayUploadFiles, developer.id.number)
     }
 
     static func delete(_ id: DeveloperID, in db: Database) throws -> Bool {

@@ -88,11 +88,12 @@ enum Tags {
         let (old, new) = (Set(before), Set(after))
         // In order of binding, so that the last one is the newest.
         for tag in after where !old.contains(tag) {
+            let isKnown = try db.run(
+                "UPDATE tags SET devices = devices + 1 WHERE app = ? AND platform = ? AND tag = ?",
+                app.number, platform.rawValue, tag.text)
+            guard isKnown == 0 else { continue }
             try db.run(
-                """
-                INSERT INTO tags (app, platform, tag, devices, born) VALUES (?, ?, ?, 1, ?)
-                ON CONFLICT DO UPDATE SET devices = devices + 1
-                """,
+                "INSERT INTO tags (app, platform, tag, devices, born) VALUES (?, ?, ?, 1, ?)",
                 app.number, platform.rawValue, tag.text, try Counters.next(.binding, in: db))
         }
         for tag in before where !new.contains(tag) {

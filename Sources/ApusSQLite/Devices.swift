@@ -17,32 +17,45 @@ enum Devices {
     }
 
     /// Where the ordinal is taken, the device gets the one after the greatest.
-    static func register(_ device: Device, in db: Database) throws -> WriteOutcome {
+    static func register(
+        _ device: Device, devicesPerAlias: Int? = nil, in db: Database
+    ) throws -> WriteOutcome {
+        if try Self.isFull(device.alias, of: device.app, most: devicesPerAlias, in: db) {
+            return .refused(Refusal(.aliasLimitExceeded))
+        }
+        // The usual case costs one statement; why it failed is asked only when it did.
+        if try Self.insert(device, in: db) { return .done }
         guard try Apps.exists(device.app, in: db) else { return .refused(Refusal(.unknownKey)) }
         guard try !Self.isTaken(device.registrationID, in: db) else { return .failed(.conflict) }
-        var kept = device
-        if try Self.device(device.ordinal, of: device.app, in: db) != nil {
-            guard let last = try Self.lastOrdinal(of: device.app, in: db), last < .max else { return .failed(.full) }
-            kept = device.standing(at: last + 1)
-        }
-        try db.run(
-            """
-            INSERT INTO devices (\(Self.columns), alias_bound, import_place)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            kept.app.number, Int64(kept.ordinal), kept.registrationID.text,
-            kept.secret.map { DatabaseValue.blob($0.salt) }, kept.secret.map { DatabaseValue.blob($0.digest) },
-            kept.platform.rawValue, CellJSON.text(list: kept.tags.map(\.text)), kept.alias?.text, kept.mobile,
-            CellJSON.text(map: kept.tokens), CellJSON.text(map: kept.details), kept.registeredAt.milliseconds,
-            kept.seenAt?.milliseconds, kept.isTest, kept.testName?.text, kept.testName?.since.milliseconds,
-            kept.importedAt?.milliseconds, kept.alias == nil ? nil : try Counters.next(.binding, in: db),
-            kept.importedAt == nil ? nil : try Counters.next(.importing, in: db))
-        try Tags.count(from: [], to: kept.tags, of: kept.app, on: kept.platform, in: db)
-        return kept == device ? .done : .changed(from: device, to: kept)
+        guard let last = try Self.lastOrdinal(of: device.app, in: db), last < .max else { return .failed(.full) }
+        let kept = device.standing(at: last + 1)
+        guard try Self.insert(kept, in: db) else { return .failed(.conflict) }
+        return .changed(from: device, to: kept)
+    }
+
+    /// - Returns: false when its app is unknown, or its registration id or its ordinal is taken.
+    private static func insert(_ device: Device, in db: Database) throws -> Bool {
+        let isNew =
+            try db.run(
+                """
+                INSERT INTO devices (\(Self.columns), alias_bound, import_place)
+                SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+                WHERE EXISTS (SELECT 1 FROM apps WHERE id = ?1) ON CONFLICT DO NOTHING
+                """,
+                device.app.number, Int64(device.ordinal), device.registrationID.text,
+                device.secret.map { DatabaseValue.blob($0.salt) }, device.secret.map { DatabaseValue.blob($0.digest) },
+                device.platform.rawValue, CellJSON.text(list: device.tags.map(\.text)), device.alias?.text,
+                device.mobile, CellJSON.text(map: device.tokens), CellJSON.text(map: device.details),
+                device.registeredAt.milliseconds, device.seenAt?.milliseconds, device.isTest, device.testName?.text,
+                device.testName?.since.milliseconds, device.importedAt?.milliseconds,
+                device.alias == nil ? nil : try Counters.next(.binding, in: db),
+                device.importedAt == nil ? nil : try Counters.next(.importing, in: db)) == 1
+        if isNew { try Tags.count(from: [], to: device.tags, of: device.app, on: device.platform, in: db) }
+        return isNew
     }
 
     static func change(
-        _ change: DeviceChange, of ordinal: Ordinal, in app: AppID, in db: Database
+        _ change: DeviceChange, of ordinal: Ordinal, in app: AppID, devicesPerAlias: Int? = nil, in db: Database
     ) throws -> WriteOutcome {
         guard let before = try Self.device(ordinal, of: app, in: db) else { return .refused(Refusal(.deviceUnknown)) }
         let after: Device
@@ -51,8 +64,21 @@ enum Devices {
         } catch {
             return .refused(error)
         }
+        if after.alias != before.alias, try Self.isFull(after.alias, of: app, most: devicesPerAlias, in: db) {
+            return .refused(Refusal(.aliasLimitExceeded))
+        }
         try Self.move(before, after, isImport: change.importedAt != nil, in: db)
         return .changed(from: before, to: after)
+    }
+
+    /// Whether an alias names as many devices already as it may.
+    private static func isFull(_ alias: Alias?, of app: AppID, most: Int?, in db: Database) throws -> Bool {
+        guard let alias, let most else { return false }
+        let count = try db.first(
+            "SELECT count(*) FROM (SELECT 1 FROM devices WHERE app = ? AND alias = ? LIMIT ?)", app.number, alias.text,
+            most
+        ) { row in try Cells(row, of: "devices").integer(0) }
+        return count ?? 0 >= most
     }
 
     /// Nothing is written before all of them are known to be legal.

@@ -70,14 +70,12 @@ enum Groups {
         return created
     }
 
-    static func update(_ group: AppGroup, in db: Database) throws -> Bool {
-        let updated = try db.run(
+    static func update(_ group: AppGroup, in db: Database) throws {
+        try db.run(
             "UPDATE groups SET name = ?, secret_salt = ?, secret_digest = ?, developer = ? WHERE id = ?",
             group.name, DatabaseValue.blob(group.secret.salt), DatabaseValue.blob(group.secret.digest),
             group.developer?.number, group.id.number)
-        guard updated == 1 else { return false }
         try Self.replaceMembers(of: group, in: db)
-        return true
     }
 
     static func delete(_ id: GroupID, in db: Database) throws -> Bool {

@@ -23,7 +23,7 @@ extension Messages {
         }
         if let cid { try CIDs.keep(cid, of: message.app, in: db) }
         if let older = message.overrides {
-            try Self.end(older, of: message.app, as: .overridden, in: db)
+            try Self.end(older, of: message.app, as: .overridden, by: message.id, at: message.acceptedAt, in: db)
         }
         if message.waiting == .inbox, message.state == .live {
             for ordinal in message.target.members {
@@ -49,16 +49,21 @@ extension Messages {
             Self.text(message.online), DatabaseValue.blob(message.target), DatabaseValue.blob(message.payload)) == 1
     }
 
-    static func withdraw(_ id: MessageID, of app: AppID, in db: Database) throws {
-        try Self.end(id, of: app, as: .withdrawn, in: db)
+    static func withdraw(_ id: MessageID, of app: AppID, at now: Timestamp, in db: Database) throws {
+        try Self.end(id, of: app, as: .withdrawn, by: nil, at: now, in: db)
     }
 
     /// Ends the waiting of a live message. The first end stays; an unknown or foreign message is left alone.
-    private static func end(_ id: MessageID, of app: AppID, as state: Message.State, in db: Database) throws {
+    private static func end(
+        _ id: MessageID, of app: AppID, as state: Message.State, by other: MessageID?, at now: Timestamp,
+        in db: Database
+    ) throws {
         try Self.leaveInboxes(id, in: db, of: app)
         try db.run(
-            "UPDATE messages SET state = ?, waits = 0 WHERE id = ? AND state = 0 AND app = ?",
-            state.rawValue, id.number, app.number)
+            """
+            UPDATE messages SET state = ?, waits = 0, ended_at = ?, ended_by = ? WHERE id = ? AND state = 0 AND app = ?
+            """,
+            state.rawValue, now.milliseconds, other?.number, id.number, app.number)
     }
 
     /// Ends the waiting of some devices for a direct message.
@@ -91,11 +96,21 @@ extension Messages {
         }
     }
 
-    /// Whether receipts of a message matter to `inbox`, and whose it is; nil when there is no such message.
-    static func owner(of id: MessageID, in db: Database) throws -> (app: AppID, isInInboxes: Bool)? {
-        try db.first("SELECT id, app, waits FROM messages WHERE id = ?", id.number) { row in
+    /// What matters to the receipts of a message.
+    struct Owner {
+        let app: AppID
+        let isInInboxes: Bool
+        let acceptedAt: Timestamp
+    }
+
+    /// - Returns: nil when there is no such message.
+    static func owner(of id: MessageID, in db: Database) throws -> Owner? {
+        try db.first("SELECT id, app, waits, accepted_at FROM messages WHERE id = ?", id.number) { row in
             let cells = Cells(row, of: "messages")
-            return (AppID(try cells.integer(1)), try cells.integer(2) == Message.Waiting.inbox.rawValue)
+            return Owner(
+                app: AppID(try cells.integer(1)),
+                isInInboxes: try cells.integer(2) == Message.Waiting.inbox.rawValue,
+                acceptedAt: try cells.timestamp(3))
         }
     }
 

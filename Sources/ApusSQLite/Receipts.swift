@@ -1,10 +1,14 @@
 internal import ApusCore
 internal import GRDB
 
-/// The rows of `receipts`: appended as they come, and folded into one per message and kind when many have piled up.
+/// The rows of `receipts`: appended as they come, each with its moment, and folded into one per message, kind and
+/// ``ReceiptPeriod`` when many have piled up.
+///
+/// `sequence` is positive for a row that was appended. A folded one has the number of its period, counted down from -1,
+/// and 0 where an earlier version folded it without regard to time.
 enum Receipts {
-    /// How many may pile up on the folded row. More cost a report more reading; fewer cost a wide message, whose folded
-    /// row may be a megabyte, more rewriting.
+    /// How many may pile up on the folded rows. More cost a report more reading; fewer cost a wide message, whose
+    /// folded rows may be a hundred kilobytes, more rewriting.
     static let pileMax = 32
 
     /// Receipts of an unknown message are dropped: nothing would ever remove them.
@@ -14,12 +18,15 @@ enum Receipts {
             let sequence = try db.first(
                 """
                 INSERT INTO receipts (message, kind, sequence, recorded_at, ordinals)
-                SELECT ?1, ?2, coalesce(max(sequence), 0) + 1, ?3, ?4 FROM receipts WHERE message = ?1 AND kind = ?2
+                SELECT ?1, ?2, max(coalesce(max(sequence), 0), 0) + 1, ?3, ?4
+                FROM receipts WHERE message = ?1 AND kind = ?2
                 RETURNING sequence
                 """,
                 receipt.message.number, receipt.kind.rawValue, now.milliseconds, DatabaseValue.blob(receipt.ordinals)
             ) { try Cells($0, of: "receipts").integer(0) }
-            if let sequence, sequence >= Self.pileMax { try Self.fold(receipt.message, receipt.kind, in: db) }
+            if let sequence, sequence >= Self.pileMax {
+                try Self.fold(receipt.message, receipt.kind, since: owner.acceptedAt, in: db)
+            }
             if owner.isInInboxes, receipt.kind.endsWaiting {
                 try Messages.leaveInboxes(receipt.message, receipt.ordinals, of: owner.app, in: db)
             }
@@ -36,19 +43,58 @@ enum Receipts {
         return rows.reduce(into: [:]) { $0[$1.kind, default: Ordinals()].formUnion($1.ordinals) }
     }
 
-    private static func fold(_ message: MessageID, _ kind: Receipt.Kind, in db: Database) throws {
-        let rows = try db.all(
-            "SELECT message, kind, recorded_at, ordinals FROM receipts WHERE message = ? AND kind = ?",
-            message.number, kind.rawValue
+    /// With their moments, in no order.
+    static func dated(of message: MessageID, since acceptedAt: Timestamp, in db: Database) throws -> [DatedReceipt] {
+        try db.all(
+            "SELECT message, kind, sequence, recorded_at, ordinals FROM receipts WHERE message = ?", message.number
         ) { row in
-            let cells = Cells(row, of: "receipts", keyWidth: 2)
-            return (recordedAt: try cells.integer(2), ordinals: try cells.ordinals(3))
+            let cells = Cells(row, of: "receipts", keyWidth: 3)
+            let at = try cells.timestamp(3)
+            let sequence: Int = try cells.number(2)
+            let after =
+                sequence > 0
+                ? at : sequence == 0 ? acceptedAt : ReceiptPeriod(number: -1 - sequence).start(since: acceptedAt)
+            return DatedReceipt(
+                kind: try cells.value(1, Receipt.Kind(rawValue: cells.number(1))), ordinals: try cells.ordinals(4),
+                after: after, at: at)
         }
-        let union = rows.reduce(into: Ordinals()) { $0.formUnion($1.ordinals) }
-        try db.run("DELETE FROM receipts WHERE message = ? AND kind = ?", message.number, kind.rawValue)
+    }
+
+    /// Only the periods that the pile falls into are rewritten, mostly one or two.
+    private static func fold(
+        _ message: MessageID, _ kind: Receipt.Kind, since acceptedAt: Timestamp, in db: Database
+    ) throws {
+        let pile = try db.all(
+            """
+            SELECT message, kind, recorded_at, ordinals FROM receipts
+            WHERE message = ? AND kind = ? AND sequence > 0
+            """,
+            message.number, kind.rawValue, read: Self.part)
         try db.run(
-            "INSERT INTO receipts (message, kind, sequence, recorded_at, ordinals) VALUES (?, ?, 0, ?, ?)",
-            message.number, kind.rawValue, rows.map(\.recordedAt).max(), DatabaseValue.blob(union))
+            "DELETE FROM receipts WHERE message = ? AND kind = ? AND sequence > 0", message.number, kind.rawValue)
+        for (period, parts) in Dictionary(grouping: pile, by: { ReceiptPeriod(of: $0.at, since: acceptedAt) }) {
+            let sequence = -1 - period.number
+            let folded = try db.first(
+                """
+                SELECT message, kind, recorded_at, ordinals FROM receipts
+                WHERE message = ? AND kind = ? AND sequence = ?
+                """,
+                message.number, kind.rawValue, sequence, read: Self.part)
+            var union = folded?.ordinals ?? Ordinals()
+            for part in parts { union.formUnion(part.ordinals) }
+            try db.run(
+                """
+                INSERT OR REPLACE INTO receipts (message, kind, sequence, recorded_at, ordinals) VALUES (?, ?, ?, ?, ?)
+                """,
+                message.number, kind.rawValue, sequence,
+                (parts.map(\.at) + [folded?.at].compactMap(\.self)).max()?
+                    .milliseconds, DatabaseValue.blob(union.optimized()))
+        }
+    }
+
+    private static func part(_ row: Row) throws -> (at: Timestamp, ordinals: Ordinals) {
+        let cells = Cells(row, of: "receipts", keyWidth: 2)
+        return (at: try cells.timestamp(2), ordinals: try cells.ordinals(3))
     }
 }
 

@@ -12,8 +12,17 @@ extension SQLiteStore {
         try await self.write { db in try Developers.create(developer, in: db) }
     }
 
-    package func updateDeveloper(_ developer: Developer) async throws(StoreError) -> Bool {
-        try await self.write { db in try Developers.update(developer, in: db) }
+    package func updateDeveloper(
+        _ id: DeveloperID, assigning apps: [AppID], _ change: @Sendable (inout Developer) -> Void
+    ) async throws(StoreError) -> Developer? {
+        try await self.write { db in
+            guard var developer = try Developers.all(in: db).first(where: { $0.id == id }) else { return nil }
+            change(&developer)
+            developer.id = id
+            try Developers.update(developer, in: db)
+            for app in apps { try Developers.assign(app, to: id, in: db) }
+            return developer
+        }
     }
 
     package func deleteDeveloper(_ id: DeveloperID) async throws(StoreError) -> Bool {
@@ -28,8 +37,16 @@ extension SQLiteStore {
         try await self.write { db in try Groups.create(group, in: db) }
     }
 
-    package func updateGroup(_ group: AppGroup) async throws(StoreError) -> Bool {
-        try await self.write { db in try Groups.update(group, in: db) }
+    package func updateGroup(
+        _ id: GroupID, _ change: @Sendable (inout AppGroup) -> Void
+    ) async throws(StoreError) -> AppGroup? {
+        try await self.write { db in
+            guard var group = try Groups.all(in: db).first(where: { $0.id == id }) else { return nil }
+            change(&group)
+            group.id = id
+            try Groups.update(group, in: db)
+            return group
+        }
     }
 
     package func deleteGroup(_ id: GroupID) async throws(StoreError) -> Bool {
@@ -86,17 +103,30 @@ extension SQLiteStore {
 // MARK: - Uploads
 
 extension SQLiteStore {
-    package func keepFile(
-        _ file: UploadedFile, content: [UInt8], validMax: Int, at now: Timestamp
-    ) async throws(StoreError) -> Bool {
-        // Looked at first, so that an owner without room does not fill the store only to be refused.
-        guard try await self.files(of: file.owner, at: now).count < validMax else { return false }
-        try await self.keep(content, as: file.id, at: now)
-        return try await self.write { db in
-            let isKept = try Uploads.keep(file, validMax: validMax, at: now, in: db)
-            if !isKept { try Uploads.removeContent(of: file.id.text, in: db) }
-            return isKept
+    package func keepPiece(
+        _ bytes: [UInt8], _ sequence: Int, of id: UploadID, at now: Timestamp
+    ) async throws(StoreError) {
+        try await self.write { db in try Uploads.keepChunk(bytes, sequence, of: id, at: now, in: db) }
+    }
+
+    package func dropPieces(of ids: [UploadID]) async throws(StoreError) {
+        try await self.write { db in try Uploads.dropChunks(of: ids, in: db) }
+    }
+
+    /// Drops what is left of uploads that a crash cut off. For the start of a node, when none is under way.
+    ///
+    /// - Returns: how many pieces went.
+    package func dropStrayPieces() async throws(StoreError) -> Int {
+        try await self.inSteps { db in
+            let rows = try Uploads.dropStrays(before: nil, limit: Self.stepMax, in: db)
+            return (rows, rows == Self.stepMax)
         }
+    }
+
+    package func keepFile(
+        _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
+    ) async throws(StoreError) -> Bool {
+        try await self.write { db in try Uploads.keep(file, pieces: pieces, validMax: validMax, at: now, in: db) }
     }
 
     package func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile] {
@@ -112,11 +142,9 @@ extension SQLiteStore {
     }
 
     package func keepImages(
-        _ images: ImageSet, pictures: [(id: UploadID, content: [UInt8])], at now: Timestamp
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]
     ) async throws(StoreError) {
-        for picture in pictures { try await self.keep(picture.content, as: picture.id, at: now) }
-        let ids = pictures.map(\.id)
-        try await self.write { db in try Uploads.keep(images, pictures: ids, in: db) }
+        try await self.write { db in try Uploads.keep(images, pictures: pictures, in: db) }
     }
 
     package func images(
@@ -133,18 +161,5 @@ extension SQLiteStore {
 
     package func content(of id: UploadID) async throws(StoreError) -> [UInt8]? {
         try await self.read { db in try Uploads.content(of: id, in: db) }
-    }
-
-    /// Writes bytes piece by piece, each in a transaction of its own; the sweep takes what is left of half a write.
-    private func keep(_ content: [UInt8], as id: UploadID, at now: Timestamp) async throws(StoreError) {
-        var rest = content[...]
-        var sequence = 0
-        while !rest.isEmpty {
-            let chunk = Array(rest.prefix(Uploads.chunkBytes))
-            let number = sequence
-            try await self.write { db in try Uploads.keepChunk(chunk, number, of: id, at: now, in: db) }
-            rest = rest.dropFirst(chunk.count)
-            sequence += 1
-        }
     }
 }

@@ -246,6 +246,10 @@ extension SQLiteStore {
         }
     }
 
+    package func history(of message: MessageID) async throws(StoreError) -> MessageHistory? {
+        try await self.read { db in try Messages.history(of: message, in: db) }
+    }
+
     package func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer? {
         try await self.read { db in try CIDs.answer(to: cid, of: app, at: now, in: db) }
     }

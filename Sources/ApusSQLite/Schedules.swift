@@ -17,7 +17,9 @@ extension Schedules {
         }
         guard try Apps.exists(schedule.app, in: db) else { return .refused(Refusal(.unknownKey)) }
         if liveMax < .max, try Self.liveCount(of: schedule.app, at: schedule.createdAt, in: db) >= liveMax {
-            return .refused(.schedule("task count exceeds the limit of \(liveMax)"))
+            return .refused(
+                Refusal(
+                    .kindLimitExceeded, "The schedule-task is invalid, task count exceeds the limit of \(liveMax)"))
         }
         let inserted = try db.run(
             """

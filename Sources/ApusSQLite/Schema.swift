@@ -22,8 +22,15 @@ enum Schema {
                 try db.execute(sql: table)
             }
         }
+        migrator.registerMigration("v5-trace") { db in try db.execute(sql: Self.ends) }
         return migrator
     }
+
+    /// When a message was withdrawn or overridden, and by which: null for those that ended before this was kept.
+    private static let ends = """
+        ALTER TABLE messages ADD COLUMN ended_at INTEGER;
+        ALTER TABLE messages ADD COLUMN ended_by INTEGER;
+        """
 
     // Moments are milliseconds since 1970 (UTC). Sets of ordinals are in the portable Roaring format. There are no
     // foreign keys: an app's rows outlive it for the moments that it takes to delete them in small steps.
@@ -100,7 +107,7 @@ enum Schema {
         CREATE INDEX messages_wide ON messages (app, id) WHERE waits = 2;
         """
 
-    /// A receipt is appended; `sequence` counts what has piled up over the folded row, which has 0.
+    /// A receipt is appended; `sequence` counts what has piled up over the folded rows, see ``Receipts``.
     private static let deliveries = """
         CREATE TABLE inbox (
             app INTEGER NOT NULL,

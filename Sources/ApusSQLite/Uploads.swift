@@ -3,8 +3,6 @@ internal import GRDB
 
 /// The rows of `files`, of `image_sets` with their pictures, and the bytes of both.
 enum Uploads {
-    /// Bytes of one row, so that a long upload is many short transactions and commits get their turn in between.
-    static let chunkBytes = 256 << 10
     /// How long an upload may take from its first chunk until something refers to it.
     static let strayMilliseconds: Int64 = 3_600_000
 
@@ -56,6 +54,37 @@ enum Uploads {
             now.milliseconds, DatabaseValue.blob(bytes))
     }
 
+    /// Drops the bytes of what was given up, unless something refers to them after all.
+    static func dropChunks(of ids: [UploadID], in db: Database) throws {
+        for id in ids {
+            try db.run("DELETE FROM upload_chunks WHERE upload = ? AND \(Self.isStray)", id.text)
+        }
+    }
+
+    /// Drops bytes that nothing refers to.
+    ///
+    /// - Parameter instant: only those that came by then; all when nil.
+    /// - Returns: how many rows went.
+    static func dropStrays(before instant: Int64?, limit: Int, in db: Database) throws -> Int {
+        try db.run(
+            """
+            DELETE FROM upload_chunks WHERE rowid IN (
+                SELECT rowid FROM upload_chunks WHERE created_at <= ? AND \(Self.isStray) LIMIT ?)
+            """,
+            instant ?? .max, limit)
+    }
+
+    private static let isStray =
+        "upload NOT IN (SELECT id FROM files) AND upload NOT IN (SELECT id FROM pictures)"
+
+    /// - Throws: ``StoreError/conflict`` when not exactly so many chunks are there.
+    private static func require(_ count: Int, chunksOf id: UploadID, in db: Database) throws {
+        let found = try db.first("SELECT count(*) FROM upload_chunks WHERE upload = ?", id.text) {
+            try Cells($0, of: "upload_chunks").integer(0)
+        }
+        guard found == Int64(count) else { throw StoreError.conflict }
+    }
+
     static func content(of id: UploadID, in db: Database) throws -> [UInt8]? {
         let chunks = try db.all(
             "SELECT upload, sequence, bytes FROM upload_chunks WHERE upload = ? ORDER BY sequence", id.text
@@ -67,7 +96,7 @@ enum Uploads {
         try db.run("DELETE FROM upload_chunks WHERE upload = ?", id)
     }
 
-    /// Removes every list of an owner, and the bytes of an app's pictures.
+    /// Removes every list of an owner.
     static func removeAll(of owner: UploadOwner, in db: Database) throws {
         let ids = try db.all("SELECT id FROM files WHERE \(owner.column) = ?", owner.number) {
             try Cells($0, of: "files").text(0)
@@ -93,13 +122,7 @@ enum Uploads {
                 SELECT id FROM pictures WHERE image_set NOT IN (SELECT id FROM image_sets) LIMIT ?)
             """,
             limit)
-        rows += try db.run(
-            """
-            DELETE FROM upload_chunks WHERE rowid IN (
-                SELECT rowid FROM upload_chunks WHERE created_at <= ?
-                    AND upload NOT IN (SELECT id FROM files) AND upload NOT IN (SELECT id FROM pictures) LIMIT ?)
-            """,
-            now.milliseconds - Self.strayMilliseconds, limit)
+        rows += try Self.dropStrays(before: now.milliseconds - Self.strayMilliseconds, limit: limit, in: db)
         return rows
     }
 
@@ -115,12 +138,15 @@ extension Uploads {
     private static let fileColumns = "id, app, developer, kind, name, count, created_at, expires_at"
 
     /// - Returns: false when the owner has too many.
-    static func keep(_ file: UploadedFile, validMax: Int, at now: Timestamp, in db: Database) throws -> Bool {
+    static func keep(
+        _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp, in db: Database
+    ) throws -> Bool {
         let valid = try db.first(
             "SELECT count(*) FROM files WHERE \(file.owner.column) = ? AND expires_at > ?", file.owner.number,
             now.milliseconds
         ) { try Cells($0, of: "files").integer(0) }
         guard (valid ?? 0) < validMax else { return false }
+        try Self.require(pieces, chunksOf: file.id, in: db)
         try db.run(
             """
             INSERT INTO files (id, \(file.owner.column), kind, name, count, created_at, expires_at)
@@ -187,7 +213,10 @@ extension UploadOwner {
 // MARK: - Images
 
 extension Uploads {
-    static func keep(_ images: ImageSet, pictures: [UploadID], in db: Database) throws {
+    static func keep(
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)], in db: Database
+    ) throws {
+        for picture in pictures { try Self.require(picture.pieces, chunksOf: picture.id, in: db) }
         try db.run(
             """
             INSERT OR REPLACE INTO image_sets (id, app, kind, urls, created_at, expires_at)
@@ -197,7 +226,7 @@ extension Uploads {
             images.createdAt.milliseconds, images.expiresAt.milliseconds)
         // Pictures that were replaced stay as long as the set: devices may still be told their URLs.
         for picture in pictures {
-            try db.run("INSERT INTO pictures (id, image_set) VALUES (?, ?)", picture.text, images.id.text)
+            try db.run("INSERT INTO pictures (id, image_set) VALUES (?, ?)", picture.id.text, images.id.text)
         }
     }
 

@@ -120,18 +120,16 @@ extension Write {
         switch self {
         case .message(let message, let request, let cid):
             let outcome = try Messages.keep(message, cid: cid, in: db)
-            if outcome == .done, let plan = request?.options.businessOperationCode {
-                try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db)
-            }
+            if outcome == .done { try Self.count(message, request, in: db) }
             return outcome
         case .receipts(let receipts, let now):
             try Receipts.merge(receipts, at: now, in: db)
-        case .withdraw(let message, let app):
-            try Messages.withdraw(message, of: app, in: db)
-        case .register(let device):
-            return try Devices.register(device, in: db)
-        case .change(let change, let ordinal, let app):
-            return try Devices.change(change, of: ordinal, in: app, in: db)
+        case .withdraw(let message, let app, let now):
+            try Messages.withdraw(message, of: app, at: now, in: db)
+        case .register(let device, let devicesPerAlias):
+            return try Devices.register(device, devicesPerAlias: devicesPerAlias, in: db)
+        case .change(let change, let ordinal, let app, let devicesPerAlias):
+            return try Devices.change(change, of: ordinal, in: app, devicesPerAlias: devicesPerAlias, in: db)
         case .changeAll(let orders, let app):
             return try Devices.changeAll(orders, in: app, in: db)
         case .adopt(let place, let limit):
@@ -147,17 +145,25 @@ extension Write {
             return try Schedules.change(schedule, in: db)
         case .deleteSchedule(let id, let app):
             return try Schedules.delete(id, of: app, in: db)
-        case .fire(let step, let message):
-            return try Schedules.step(step, message, in: db)
+        case .fire(let step, let message, let request):
+            let outcome = try Schedules.step(step, message, in: db)
+            if outcome == .done, let message { try Self.count(message, request, in: db) }
+            return outcome
         }
         return .done
+    }
+
+    /// Counts a message under the plan that its push names, if it names one.
+    private static func count(_ message: Message, _ request: PushRequest?, in db: Database) throws {
+        guard let plan = request?.options.businessOperationCode else { return }
+        try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db)
     }
 
     /// The message that this write keeps, if any.
     fileprivate var message: Message? {
         switch self {
         case .message(let message, _, _): message
-        case .fire(_, let message): message
+        case .fire(_, let message, _): message
         case .receipts, .withdraw, .register, .change, .changeAll, .adopt, .seen, .active, .createSchedule,
             .changeSchedule, .deleteSchedule:
             nil

@@ -69,21 +69,22 @@ struct DeveloperCommand: AsyncParsableCommand {
         var app: [String] = []
 
         func run() async throws {
-            let updated = try await self.place.withStore { store in
-                var developer = try await DeveloperCommand.find(self.key, in: store)
+            let mayUploadFiles: Bool? =
                 switch self.files {
-                case nil: break
-                case "on": developer.mayUploadFiles = true
-                case "off": developer.mayUploadFiles = false
+                case nil: nil
+                case "on": true
+                case "off": false
                 case let other?: throw ValidationError("--files takes on or off, not '\(other)'")
                 }
-                var apps: [App] = []
-                for key in self.app { apps.append(try await AppCommand.find(key, in: store)) }
-                guard try await store.updateDeveloper(developer) else {
-                    throw Failure("the developer \(self.key) was deleted meanwhile")
+            let updated = try await self.place.withStore { store in
+                let id = try await DeveloperCommand.find(self.key, in: store).id
+                var apps: [AppID] = []
+                for key in self.app { apps.append(try await AppCommand.find(key, in: store).id) }
+                let updated = try await store.updateDeveloper(id, assigning: apps) { developer in
+                    if let mayUploadFiles { developer.mayUploadFiles = mayUploadFiles }
                 }
-                for app in apps { try await store.assign(app.id, to: developer.id) }
-                return developer
+                guard let updated else { throw Failure("the developer \(self.key) was deleted meanwhile") }
+                return updated
             }
             Terminal.print(self.place.json ? updated.json : "updated \(updated.key.text)")
         }
@@ -100,12 +101,12 @@ struct DeveloperCommand: AsyncParsableCommand {
         func run() async throws {
             let secret = RandomText.hex(digits: AppKey.length)
             let developer = try await self.place.withStore { store in
-                var developer = try await DeveloperCommand.find(self.key, in: store)
-                developer.secret = SecretHash(hashing: secret)
-                guard try await store.updateDeveloper(developer) else {
-                    throw Failure("the developer \(self.key) was deleted meanwhile")
+                let id = try await DeveloperCommand.find(self.key, in: store).id
+                let updated = try await store.updateDeveloper(id, assigning: []) { developer in
+                    developer.secret = SecretHash(hashing: secret)
                 }
-                return developer
+                guard let updated else { throw Failure("the developer \(self.key) was deleted meanwhile") }
+                return updated
             }
             FreshKey.show("dev", developer.key, secret, json: self.place.json)
         }

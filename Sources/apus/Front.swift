@@ -24,8 +24,8 @@ final class Front: HTTPResponder {
         target.segments.first == "healthz" ? .node : self.family(target)
     }
 
-    func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int {
-        self.responder.withLock { $0 }?.bodyLimit(for: target, method) ?? self.bodyMaxBytes
+    func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
+        self.responder.withLock { $0 }?.bodyIntake(for: target, method) ?? .whole(max: self.bodyMaxBytes)
     }
 
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {

@@ -81,15 +81,15 @@ struct GroupCommand: AsyncParsableCommand {
 
         func run() async throws {
             let (group, apps) = try await self.place.withStore { store in
-                var group = try await GroupCommand.find(self.key, in: store)
-                var members = Set(group.members)
-                for key in self.add { members.insert(try await AppCommand.find(key, in: store).id) }
-                for key in self.remove { members.remove(try await AppCommand.find(key, in: store).id) }
-                group.members = members.sorted()
-                guard try await store.updateGroup(group) else {
-                    throw Failure("the group \(self.key) was deleted meanwhile")
+                let id = try await GroupCommand.find(self.key, in: store).id
+                var (added, removed): (Set<AppID>, Set<AppID>) = ([], [])
+                for key in self.add { added.insert(try await AppCommand.find(key, in: store).id) }
+                for key in self.remove { removed.insert(try await AppCommand.find(key, in: store).id) }
+                let updated = try await store.updateGroup(id) { [added, removed] group in
+                    group.members = Set(group.members).union(added).subtracting(removed).sorted()
                 }
-                return (group, try await store.apps())
+                guard let updated else { throw Failure("the group \(self.key) was deleted meanwhile") }
+                return (updated, try await store.apps())
             }
             let keys = Dictionary(uniqueKeysWithValues: apps.map { ($0.id, $0.key.text) })
             Terminal.print(self.place.json ? group.json(keys) : "updated \(group.key.text)")
@@ -107,12 +107,10 @@ struct GroupCommand: AsyncParsableCommand {
         func run() async throws {
             let secret = RandomText.hex(digits: AppKey.length)
             let group = try await self.place.withStore { store in
-                var group = try await GroupCommand.find(self.key, in: store)
-                group.secret = SecretHash(hashing: secret)
-                guard try await store.updateGroup(group) else {
-                    throw Failure("the group \(self.key) was deleted meanwhile")
-                }
-                return group
+                let id = try await GroupCommand.find(self.key, in: store).id
+                let updated = try await store.updateGroup(id) { $0.secret = SecretHash(hashing: secret) }
+                guard let updated else { throw Failure("the group \(self.key) was deleted meanwhile") }
+                return updated
             }
             FreshKey.show("group", group.key, secret, json: self.place.json)
         }

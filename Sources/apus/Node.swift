@@ -68,6 +68,7 @@ final class Node: Sendable {
             let store = try await SQLiteStore.open(folder: settings.data)
             let lock = try FolderLock(settings.data)
             phase.move(to: .starting)
+            await Self.dropStrayPieces(of: store, logger)
             let core = try await Core(
                 store: store, limits: settings.limits, clocks: clocks, logger: logger,
                 sealingKey: try KeyFile.sealingKey(in: settings.data))
@@ -89,6 +90,16 @@ final class Node: Sendable {
         } catch {
             for listener in listeners { await listener.shutDown(within: .seconds(1)) }
             throw Failure(Self.sentence(error))
+        }
+    }
+
+    /// Drops what a crash left of uploads. Nobody misses it: a store that cannot do it now is no reason not to start.
+    private static func dropStrayPieces(of store: SQLiteStore, _ logger: Logger) async {
+        do {
+            let count = try await store.dropStrayPieces()
+            if count > 0 { logger.info("dropped what was left of unfinished uploads", metadata: ["rows": "\(count)"]) }
+        } catch {
+            logger.warning("what is left of unfinished uploads stays", metadata: ["error": "\(error)"])
         }
     }
 

@@ -97,6 +97,9 @@ import Testing
             let whole = try? Self.parts(of: body)
             let pieces = try? Self.parts(of: body, pieces: Array(repeating: 1, count: body.count))
             #expect(whole == pieces)
+            let cuts = (0..<body.count).map { _ in Int.random(in: 1...30, using: &random) }
+            let cut = try? Self.parts(of: body, pieces: cuts)
+            #expect(whole == cut)
             if whole != nil { accepted += 1 }
         }
         // Mutations must leave enough of both for the comparison to mean something.

@@ -102,6 +102,33 @@ private struct PushMaker {
         #expect(push.cid == CID("new"))
     }
 
+    @Test func `holds URLs in place of media ids, each that of whoever shows the picture`() throws {
+        let (known, other) = ("0eac1b80-c2ac-4b69-948b-c65b34b96512", "1eac1b80-c2ac-4b69-948b-c65b34b96512")
+        let push = try decode(
+            #"""
+            {"platform": "all", "audience": "all", "cid": "c", "notification": {"alert": "\#(known)",
+              "android": {"large_icon": "\#(known)", "small_icon_uri": "\#(other)", "big_pic_path": "file.png",
+                "extras": {"large_icon": "\#(known)"}}, "hmos": {"large_icon": "\#(known)"}},
+             "options": {"third_party_channel": {"oppo": {"big_pic_path": "\#(known)"}}}}
+            """#)
+        #expect(push.mediaIDs == [known, other])
+        let shown = try push.showing { id, channel in
+            guard id == known else { return nil }
+            switch channel {
+            case .own: return "http://own/\""
+            case .vendor(let name): return "http://\(name)/"
+            }
+        }
+        let kept =
+            #"{"platform":"all","audience":"all","cid":"c","notification":{"alert":"\#(known)","android":"#
+            + #"{"large_icon":"http://own/\"","small_icon_uri":"\#(other)","big_pic_path":"file.png","#
+            + #""extras":{"large_icon":"\#(known)"}},"hmos":{"large_icon":"http://hmos/"}},"#
+            + #""options":{"third_party_channel":{"oppo":{"big_pic_path":"http://oppo/"}}}}"#
+        #expect(String(decoding: shown.kept, as: UTF8.self) == kept)
+        #expect(shown.cid == CID("c") && shown.mediaIDs == [other])
+        #expect(try push.showing { _, _ in nil } == push)
+    }
+
     @Test func `survives a push cut short or mutated without a crash`() {
         let text = Array(
             (#"{"platform":["ios"],"audience":{"tag":["a"]},"notification":{"alert":"x","ios":{"badge":"+1"}},"#

@@ -72,7 +72,7 @@ import Testing
         _ template: String, _ values: [String: String], options: String = "", geofence: String? = nil
     ) throws -> PushRequest {
         try self.read(template).push(
-            values, audience: Array("\"all\"".utf8), options: Array(options.utf8),
+            values, audience: Array("\"all\"".utf8), rule: .devices, options: Array(options.utf8),
             geofence: geofence.map { Array($0.utf8) })
     }
 

@@ -77,3 +77,61 @@ import Testing
         #expect(try await node.store.certificates(of: app.id).isEmpty)
     }
 }
+
+@Suite struct `Operators at once` {
+    @Test func `all count, whether they change a group or a developer`() async throws {
+        let node = try await TestCore.open()
+        var apps: [AppID] = []
+        for letter in "abcdefgh" { apps.append(try await node.createApp(letter).id) }
+        let key = try #require(AccountKey(String(repeating: "k", count: AppKey.length)))
+        let group = try await node.store.createGroup(
+            AppGroup(key: key, name: "g", secret: SecretHash(hashing: "s"), createdAt: node.clock.now))
+        let developer = try await node.store.createDeveloper(
+            Developer(key: key, name: "d", secret: SecretHash(hashing: "s"), createdAt: node.clock.now))
+        let secret = SecretHash(hashing: "other")
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for app in apps {
+                tasks.addTask { _ = try await node.store.updateGroup(group.id) { $0.members.append(app) } }
+                tasks.addTask { _ = try await node.store.updateDeveloper(developer.id, assigning: [app]) { _ in } }
+            }
+            tasks.addTask { _ = try await node.store.updateGroup(group.id) { $0.secret = secret } }
+            tasks.addTask {
+                _ = try await node.store.updateDeveloper(developer.id, assigning: []) { $0.secret = secret }
+            }
+            try await tasks.waitForAll()
+        }
+        let kept = try #require(try await node.store.groups().first)
+        #expect(kept.members == apps && kept.secret == secret)
+        #expect(try await node.store.developers().map(\.secret) == [secret])
+        for app in apps { #expect(try await node.store.owner(of: app) == developer.id) }
+    }
+
+    @Test func `change nothing of what was deleted`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp()
+        #expect(try await node.store.updateGroup(GroupID(7)) { $0.members = [app.id] } == nil)
+        #expect(try await node.store.updateDeveloper(DeveloperID(7), assigning: [app.id]) { _ in } == nil)
+        #expect(try await node.store.owner(of: app.id) == nil)
+    }
+}
+
+@Suite struct `A developer's app` {
+    @Test func `is deleted once, however many ask at the same moment`() async throws {
+        let node = try await TestCore.open()
+        let key = try #require(AccountKey(String(repeating: "k", count: AppKey.length)))
+        let developer = try await node.store.createDeveloper(
+            Developer(key: key, name: "d", secret: SecretHash(hashing: "s"), createdAt: node.clock.now))
+        let app = try await node.createApp()
+        try await node.store.assign(app.id, to: developer.id)
+        let outcomes = await Concurrently.run(20) {
+            try await node.core.developers.deleteApp(app.key.text, of: developer)
+        }
+        let refusals = outcomes.compactMap { outcome -> Refusal? in
+            if case .failure(let refusal) = outcome { refusal } else { nil }
+        }
+        #expect(refusals.count == 19)
+        // Those who saw it still there are told that it was not they who deleted it.
+        #expect(refusals.allSatisfy { $0 == Refusal(.appNotDeleted) || $0 == Refusal(.appUnknown) })
+        #expect(Refusal(.appNotDeleted).row(for: .admin).code == 1015)
+    }
+}

@@ -85,6 +85,47 @@ import Testing
         #expect(try await node.push(push, of: other) == second)
     }
 
+    @Test func `is refused for now when its first use takes longer than others may wait`() async throws {
+        let (node, app) = try await `The push service`.node()
+        let device = try await node.register(1, of: app)[0]
+        let pushes = PushService(
+            directory: node.core.directory, index: node.core.index, presence: node.core.presence, book: node.core.book,
+            committer: node.core.committer, store: node.store, clocks: node.clock.clocks, waitSeconds: 0)
+        let push = try Sample(cid: "c").request()
+        node.store.plan(.hold)
+        async let first = pushes.push(push, of: app)
+        await node.store.holding()
+        let outcomes = await Concurrently.run(10) { try await pushes.push(push, of: app) }
+        #expect(outcomes.count == 10)
+        for outcome in outcomes {
+            #expect(throws: Refusal(.backendSlow, "A push with this cid is still being processed, retry later")) {
+                try outcome.get()
+            }
+        }
+        node.store.release()
+        let answer = try await first
+        #expect(try await pushes.push(push, of: app) == answer)
+        #expect(try await node.inbox(of: device) == [answer.messageID])
+    }
+
+    @Test func `is given up by a caller who leaves while it waits`() async throws {
+        let (node, app) = try await `The push service`.node()
+        try await node.register(1, of: app)
+        let push = try Sample(cid: "c").request()
+        node.store.plan(.hold)
+        async let first = node.core.pushes.push(push, of: app)
+        await node.store.holding()
+        let waiting = Task { () throws(Refusal) in try await node.core.pushes.push(push, of: app) }
+        waiting.cancel()
+        let outcome = await waiting.result
+        #expect(throws: Refusal(.backendSlow, "A push with this cid is still being processed, retry later")) {
+            try outcome.get()
+        }
+        node.store.release()
+        let answer = try await first
+        #expect(try await node.core.pushes.push(push, of: app) == answer)
+    }
+
     @Test func `is made fresh, legal, and of the app's key`() async throws {
         let (node, app) = try await `The push service`.node()
         let made = node.core.pushes.cids(count: 1000, for: app)

@@ -87,7 +87,7 @@ import Testing
                 online: PlatformCounts(), isBroadcast: false, overrides: nil)
             node.core.book.committed(message, push)
         }
-        try await node.keep([.withdraw(id, of: app.id)])
+        try await node.keep([.withdraw(id, of: app.id, at: node.clock.now)])
         #expect(try await node.inbox(of: devices[0]).isEmpty)
         #expect(doorbell.withdrawals.map(\.message) == [id])
     }

@@ -82,6 +82,41 @@ import Testing
         #expect(node.core.index[app.id].count(of: try Names.alias("me")) == 2)
     }
 
+    @Test func `binds an alias to no more devices than the app allows, however many ask at once`() async throws {
+        let (node, app) = try await `The push service`.node(limits: Limits([.devicesPerAlias: 3]))
+        let devices = try await node.register(20, of: app)
+        let alias = try Names.alias("me")
+        var binding = DeviceChange()
+        binding.alias = .some(alias)
+        let change = binding
+        let outcomes = await withTaskGroup(of: Refusal?.self) { tasks in
+            for device in devices {
+                tasks.addTask {
+                    do throws(Refusal) {
+                        try await node.core.devices.change(change, of: device.keyed)
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+                tasks.addTask {
+                    do throws(Refusal) {
+                        _ = try await node.core.devices.register(.init(appKey: app.key, platform: .web, change: change))
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            return await tasks.reduce(into: [Refusal?]()) { $0.append($1) }
+        }
+        #expect(outcomes.count { $0 == nil } == 3)
+        #expect(outcomes.compactMap(\.self).allSatisfy { $0 == Refusal(.aliasLimitExceeded) })
+        #expect(node.core.index[app.id].count(of: alias) == 3)
+        let kept = try await node.core.devices.devices(named: alias, on: .all, limit: 100, of: app.id)
+        #expect(kept.count == 3)
+    }
+
     @Test func `changes nothing when a device would carry too many tags, or is unknown`() async throws {
         let (node, app) = try await `The push service`.node()
         let device = try await node.register(1, of: app)[0]

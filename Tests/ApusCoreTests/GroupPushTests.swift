@@ -5,8 +5,7 @@ import Testing
 @Suite struct `A group push` {
     @Test func `is carried out once, though the node fails between its parts and the whole`() async throws {
         let (node, apps, group) = try await Self.node()
-        var push = try Sample.broadcast()
-        push.cid = CID("c-1")
+        let push = try Self.broadcast(cid: "c-1")
         node.store.failNextGroupPush(with: .unavailable)
         await #expect(throws: Refusal(.backendDown)) { try await Self.push(push, node, group) }
         // The parts were kept all the same, and a repeat finds them.
@@ -21,21 +20,31 @@ import Testing
 
     @Test func `is carried out once, though it comes many times at once`() async throws {
         let (node, apps, group) = try await Self.node()
-        var push = try Sample.broadcast()
-        push.cid = CID("c-1")
-        let request = push
+        let push = try Self.broadcast(cid: "c-1")
         let bodies = try await withThrowingTaskGroup(of: [UInt8].self) { tasks in
-            for _ in 0..<20 { tasks.addTask { try await Self.push(request, node, group).body } }
+            for _ in 0..<20 { tasks.addTask { try await Self.push(push, node, group).body } }
             return try await tasks.reduce(into: Set<[UInt8]>()) { $0.insert($1) }
         }
         #expect(bodies.count == 1)
         #expect(try await node.store.acceptedMessages(of: apps[0].id, since: Timestamp(milliseconds: 0)).count == 1)
     }
 
+    @Test func `is answered as at first to whatever has its cid, though the first is not done yet`() async throws {
+        let (node, _, group) = try await Self.node()
+        let push = try Self.broadcast(cid: "c-1")
+        let noPush = try JSONValue.requestBody(Array(#"{"cid": "c-1", "platform": 7}"#.utf8))
+        node.store.plan(.hold)
+        async let first = Self.push(push, node, group)
+        await node.store.holding()
+        async let second = Self.push(noPush, node, group)
+        node.store.release()
+        let (body, again) = try await (first.body, second.body)
+        #expect(body == again)
+    }
+
     @Test func `is known after a restart, to its reports and to repeats`() async throws {
         let (node, _, group) = try await Self.node()
-        var push = try Sample.broadcast()
-        push.cid = CID("c-1")
+        let push = try Self.broadcast(cid: "c-1")
         let answer = try await Self.push(push, node, group)
         let later = try await node.restarted()
         let repeated = try await Self.push(push, later, group)
@@ -51,7 +60,7 @@ import Testing
         try await node.core.reloadApps()
         let known = try #require(node.core.accounts.group(group.key))
         #expect(known.members == [apps[0].id])
-        #expect(try await Self.push(try Sample.broadcast(), node, group).isAccepted)
+        #expect(try await Self.push(try Self.broadcast(), node, group).isAccepted)
     }
 
     @Test func `is forgotten when nobody can ask for it any more`() async throws {
@@ -93,15 +102,19 @@ import Testing
         return group
     }
 
+    private static func broadcast(cid: String? = nil) throws -> JSONValue {
+        try JSONValue.requestBody(Array(Sample(cid: cid).text().utf8))
+    }
+
     /// The body is the number alone.
     private static func push(
-        _ push: PushRequest, _ node: TestCore, _ group: AppGroup
+        _ push: JSONValue, _ node: TestCore, _ group: AppGroup
     ) async throws(Refusal) -> GroupPushService.Answer {
         try await node.core.groups.push(push, of: group, from: nil) { id, _ in Array((id?.text ?? "").utf8) }
     }
 
     private static func pushed(_ node: TestCore, _ group: AppGroup) async throws -> GroupMessageID {
-        let body = try await self.push(try Sample.broadcast(), node, group).body
+        let body = try await self.push(try Self.broadcast(), node, group).body
         return try #require(GroupMessageID(String(decoding: body, as: UTF8.self)))
     }
 }

@@ -7,6 +7,9 @@ enum Names {
         return tag
     }
 
+    /// Those of the texts that are legal.
+    static func tags(_ texts: String...) -> [Tag] { texts.compactMap { Tag($0) } }
+
     static func alias(_ text: String) throws -> Alias {
         guard let alias = Alias(text) else { throw Unexpected(what: "alias \(text)") }
         return alias

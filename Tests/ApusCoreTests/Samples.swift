@@ -18,15 +18,18 @@ struct Sample {
     /// Members of the top level that say something.
     var content = #""notification": {"alert": "hi"}"#
 
-    /// Checked as the API checks it.
-    func request() throws -> PushRequest {
+    /// As it comes in.
+    func text() -> String {
         var members = [
             #""platform": \#(self.platform)"#, #""audience": \#(self.audience)"#, self.content,
             #""options": {\#(self.options.joined(separator: ", "))}"#,
         ]
         if let cid = self.cid { members.append(#""cid": "\#(cid)""#) }
-        return try PushRequest(decoding: Array("{\(members.joined(separator: ", "))}".utf8))
+        return "{\(members.joined(separator: ", "))}"
     }
+
+    /// Checked as the API checks it.
+    func request() throws -> PushRequest { try PushRequest(decoding: Array(self.text().utf8)) }
 
     /// To one device, or a few.
     static func to(_ devices: Device..., options: String...) throws -> PushRequest {

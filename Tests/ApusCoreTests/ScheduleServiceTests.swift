@@ -35,7 +35,8 @@ import Testing
         let outcomes = await Concurrently.run(10) { try await stage.create(trigger) }
         #expect(outcomes.count { (try? $0.get()) != nil } == 3)
         let refusal = await stage.refusal { try await stage.create(trigger) }
-        #expect(refusal?.kind == .badValue)
+        #expect(refusal?.kind == .kindLimitExceeded)
+        #expect(refusal?.row(for: .schedule).code == 8100)
         #expect(refusal?.detail?.contains("task count exceeds the limit") == true)
         await stage.advance(seconds: 10)
         try await stage.create(stage.single(in: 10))

@@ -1,6 +1,7 @@
-import ApusCore
 import ApusTesting
 import Testing
+
+@testable import ApusCore
 
 @Suite struct `An uploaded list` {
     @Test(arguments: [
@@ -8,15 +9,65 @@ import Testing
         ("a\rb", "a\nb"), ("好\n", "好"),
     ])
     func `is cleaned`(_ text: String, _ cleaned: String) throws {
-        let list = try AudienceList(kind: .alias, uploaded: Array(text.utf8))
-        #expect(String(decoding: list.content, as: UTF8.self) == cleaned)
-        #expect(list.count == cleaned.split(separator: "\n").count)
+        #expect(try Self.cleaned(Array(text.utf8)) == cleaned)
+        // Cut anywhere, also within a character.
+        for size in 1...4 { #expect(try Self.cleaned(Array(text.utf8), in: size) == cleaned) }
     }
 
-    @Test(arguments: [[], [0x20, 0x0A], [0xFF], [0x61, 0xE5, 0xA5], [0xEF, 0xBB, 0xBF]] as [[UInt8]])
+    @Test(
+        arguments: [
+            [], [0x20, 0x0A], [0xFF], [0x61, 0xE5, 0xA5], [0xEF, 0xBB, 0xBF], [0xF8, 0x80, 0x80, 0x80, 0x80],
+        ]
+            as [[UInt8]])
     func `is refused when it is no text or holds nothing`(_ bytes: [UInt8]) {
-        let refusal = #expect(throws: Refusal.self) { try AudienceList(kind: .alias, uploaded: bytes) }
-        #expect(refusal?.kind == .badValue)
+        for size in 1...6 {
+            let refusal = #expect(throws: Refusal.self) { try Self.cleaned(bytes, in: size) }
+            #expect(refusal?.kind == .badValue)
+        }
+    }
+
+    /// Held against the whole text taken apart at once.
+    @Test func `is cleaned alike however it is cut`() throws {
+        var random = SplitMix64(seed: 17)
+        let alphabet = Array("ab \t\r\n好😀\u{FEFF}")
+        for _ in 0..<2000 {
+            let text = String(
+                (0..<Int.random(in: 0..<40, using: &random)).map { _ in
+                    alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+                })
+            var body = Array(text.utf8)[...]
+            if body.starts(with: [0xEF, 0xBB, 0xBF]) { body.removeFirst(3) }
+            let lines = body.split { $0 == 0x0A || $0 == 0x0D }.map { line in
+                var line = line
+                while line.first == 0x20 || line.first == 0x09 { line.removeFirst() }
+                while line.last == 0x20 || line.last == 0x09 { line.removeLast() }
+                return String(decoding: line, as: UTF8.self)
+            }
+            let names = lines.filter { !$0.isEmpty }
+            guard !names.isEmpty else { continue }
+            let size = Int.random(in: 1...9, using: &random)
+            #expect(try Self.cleaned(Array(text.utf8), in: size) == names.joined(separator: "\n"))
+        }
+    }
+
+    @Test func `keeps a bounded number of blanks in mind`() throws {
+        let blanks = String(repeating: " ", count: ListCleaner.blanksMax)
+        #expect(try Self.cleaned(Array("a\(blanks)b\n".utf8)) == "a\(blanks)b")
+        #expect(try Self.cleaned(Array("a\(blanks)\t\nb".utf8)) == "a\nb")
+        #expect(throws: Refusal.self) { try Self.cleaned(Array("a\(blanks) b".utf8)) }
+    }
+
+    private static func cleaned(_ bytes: [UInt8], in size: Int = .max) throws -> String {
+        var cleaner = ListCleaner()
+        var (cleaned, rest): ([UInt8], ArraySlice<UInt8>) = ([], bytes[...])
+        while !rest.isEmpty {
+            cleaned += try cleaner.clean(Array(rest.prefix(size)))
+            rest = rest.dropFirst(size)
+        }
+        try cleaner.finish()
+        let text = String(decoding: cleaned, as: UTF8.self)
+        #expect(cleaner.count == text.utf8.count { $0 == 0x0A } + 1)
+        return text
     }
 
     /// Longer than one row of the store and than one batch of names.
@@ -28,10 +79,10 @@ import Testing
         lines.insert(devices[0].registrationID.text, at: 0)
         lines.insert(devices[2].registrationID.text, at: 30_000)
         lines.append(devices[2].registrationID.text)
-        let list = try AudienceList(kind: .registrationID, uploaded: Array(lines.joined(separator: "\r\n").utf8))
-        #expect(list.content.count > 512 << 10)
-        let id = try await node.core.files.upload(list, named: "l.txt", timeToLiveHours: 1, of: .app(app.id))
-        #expect(try await node.store.content(of: id) == list.content)
+        let cleaned = Array(lines.joined(separator: "\n").utf8)
+        #expect(cleaned.count > 512 << 10)
+        let id = try await node.upload(lines.joined(separator: "\r\n"), of: app)
+        #expect(try await node.store.content(of: id) == cleaned)
         #expect(try await node.core.files.file(id.text, of: .app(app.id)).count == 40_003)
         let message = try await node.push(try Self.push(id), of: app)
         #expect(try await node.store.messages([message]).first?.target.members == [0, 2])
@@ -41,9 +92,8 @@ import Testing
         let node = try await TestCore.open()
         let app = try await node.createApp()
         let device = try await node.register(1, of: app)[0]
-        let list = try AudienceList(kind: .registrationID, uploaded: Array(device.registrationID.text.utf8))
         node.clock.advance(seconds: 256 * 86_400)
-        let id = try await node.core.files.upload(list, named: "l.txt", timeToLiveHours: 1, of: .app(app.id))
+        let id = try await node.upload(device.registrationID.text, of: app)
         await #expect(throws: Refusal(.emptyAudience)) { try await node.push(try Self.push(id), of: app) }
     }
 
@@ -52,8 +102,7 @@ import Testing
         let node = try await TestCore.open()
         let app = try await node.createApp()
         let device = try await node.register(1, of: app)[0]
-        let list = try AudienceList(kind: .registrationID, uploaded: Array(device.registrationID.text.utf8))
-        let id = try await node.core.files.upload(list, named: "l.txt", timeToLiveHours: 1, of: .app(app.id))
+        let id = try await node.upload(device.registrationID.text, of: app)
         let message = try await node.push(try Self.push(id), of: app)
         let later = try await node.restarted()
         #expect(try await later.inbox(of: device) == [message])
@@ -62,11 +111,10 @@ import Testing
     @Test func `leaves nothing behind when it expires, is deleted, or goes with its app`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let list = try AudienceList(kind: .alias, uploaded: Array("a".utf8))
         let files = node.core.files
-        let expired = try await files.upload(list, named: "l.txt", timeToLiveHours: 1, of: .app(app.id))
-        let deleted = try await files.upload(list, named: "l.txt", timeToLiveHours: 2, of: .app(app.id))
-        let orphan = try await files.upload(list, named: "l.txt", timeToLiveHours: 2, of: .app(app.id))
+        let expired = try await node.upload("a", hours: 1, of: app)
+        let deleted = try await node.upload("a", hours: 2, of: app)
+        let orphan = try await node.upload("a", hours: 2, of: app)
         try await files.delete(deleted.text, of: .app(app.id))
         #expect(try await node.store.content(of: deleted) == nil)
         node.clock.advance(seconds: 3600)
@@ -88,9 +136,14 @@ import Testing
     @Test func `ends with its pictures after 30 days`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let images = try await node.core.images.create(
-            kind: 1, urls: [:], pictures: [.init(key: "oppo_image_url", content: [1, 2, 3])], of: app
-        ) { $0.text }
+        let images = try await node.core.uploads.admit { upload throws(Refusal) in
+            var draft = upload.begin()
+            try await draft.append([1, 2, 3])
+            try await draft.finish()
+            return try await node.core.images.create(
+                kind: 1, urls: [:], pictures: [.init(key: "oppo_image_url", content: draft)], of: app
+            ) { $0.text }
+        }
         let picture = try #require(images.urls["oppo_image_url"])
         #expect(try await node.core.images.picture(picture) == [1, 2, 3])
         node.clock.advance(seconds: ImageService.lifeSeconds)
@@ -103,8 +156,78 @@ import Testing
     @Test func `does not show a list as a picture`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
-        let list = try AudienceList(kind: .alias, uploaded: Array("a".utf8))
-        let id = try await node.core.files.upload(list, named: "l.txt", timeToLiveHours: 1, of: .app(app.id))
+        let id = try await node.upload("a", of: app)
         await #expect(throws: Refusal(.pathUnknown)) { try await node.core.images.picture(id.text) }
+    }
+}
+
+@Suite struct `An upload under way` {
+    /// More than a piece, so that some of it is in the store.
+    private static let bytes = [UInt8](repeating: 0x61, count: UploadDraft.pieceBytes + 1)
+
+    @Test func `leaves nothing behind when it fails`() async throws {
+        let node = try await TestCore.open()
+        var drafts: [UploadID] = []
+        await #expect(throws: Refusal(.emptyAudience)) {
+            try await node.core.uploads.admit { upload throws(Refusal) in
+                for _ in 0..<2 {
+                    var draft = upload.begin()
+                    try await draft.append(Self.bytes)
+                    drafts.append(draft.id)
+                }
+                let content = try? await node.store.content(of: drafts[0])
+                #expect(content?.count == UploadDraft.pieceBytes)
+                throw Refusal(.emptyAudience)
+            }
+        }
+        #expect(drafts.count == 2)
+        for draft in drafts { #expect(try await node.store.content(of: draft) == nil) }
+        #expect(node.core.uploads.runningCount == 0)
+    }
+
+    @Test func `is refused beside as many as may run`() async throws {
+        var limits = Limits()
+        limits[.uploadsRunning] = 2
+        let node = try await TestCore.open(limits: limits)
+        let uploads = node.core.uploads
+        try await uploads.admit { _ throws(Refusal) in
+            try await uploads.admit { _ throws(Refusal) in
+                let refusal = await #expect(throws: Refusal.self) { try await uploads.admit { _ in } }
+                #expect(refusal?.kind == .overloaded)
+            }
+            try await uploads.admit { _ in }
+        }
+        #expect(uploads.runningCount == 0)
+    }
+
+    /// A list that took so long that the sweep has met its pieces.
+    @Test func `is not kept when a piece of it is gone`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp()
+        await #expect(throws: Refusal(.internalFault)) {
+            try await node.core.uploads.admit { upload throws(Refusal) in
+                var list = AudienceListDraft(kind: .alias, in: upload.begin())
+                try await list.append(Self.bytes)
+                node.clock.advance(seconds: 3600)
+                _ = try? await node.store.sweep(at: node.clock.now, retentionSeconds: 1)
+                try await list.finish()
+                _ = try await node.core.files.keep(list, named: "l.txt", timeToLiveHours: 1, of: .app(app.id))
+            }
+        }
+        #expect(try await node.core.files.files(of: .app(app.id)).isEmpty)
+    }
+}
+
+extension TestCore {
+    /// Uploads a list, as a request does.
+    fileprivate func upload(
+        _ text: String, kind: UploadedFile.Kind = .registrationID, hours: Int = 1, of app: App
+    ) async throws -> UploadID {
+        try await self.core.uploads.admit { upload throws(Refusal) in
+            var list = AudienceListDraft(kind: kind, in: upload.begin())
+            try await list.append(Array(text.utf8))
+            try await list.finish()
+            return try await self.core.files.keep(list, named: "l.txt", timeToLiveHours: hours, of: .app(app.id))
+        }
     }
 }

@@ -161,6 +161,20 @@ import Testing
         #expect(kept.pushCount == 2)
         #expect(kept.lastUsedAt == node.clock.now)
     }
+
+    @Test func `as a push plan counts the pushes that scheduled tasks make`() async throws {
+        let stage = try await ScheduleStage()
+        let plan = try PushPlanRequest(decoding: Array(#"{"name":"p"}"#.utf8))
+        try await stage.node.core.plans.create(plan, of: stage.app.id)
+        let push = ScheduleStage.push.dropLast() + #","options":{"business_operation_code":"p"}}"#
+        try await stage.create(stage.daily(from: 60), push: String(push))
+        #expect(try await stage.node.store.plan("p", of: stage.app.id)?.pushCount == 0)
+        for day in 1...2 {
+            await stage.advance(seconds: day == 1 ? 60 : 86_400)
+            let kept = try #require(try await stage.node.store.plan("p", of: stage.app.id))
+            #expect(kept.pushCount == day && kept.lastUsedAt == stage.node.clock.now)
+        }
+    }
 }
 
 @Suite struct `The users of an app` {
@@ -169,7 +183,7 @@ import Testing
     ) async throws -> [UserStatistics.Counts?] {
         let users = node.core.users
         let query = try UserStatisticsQuery(unit: unit, start: start, duration: "\(duration)", today: users.today)
-        return try await users.counts(of: app.id, in: query.periods)
+        return try await users.counts(of: [app.id], in: query.periods)
     }
 
     @Test func `are counted once a period, in the day of UTC+8 in which they came, were connected and were active`()

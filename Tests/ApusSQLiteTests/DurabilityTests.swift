@@ -104,7 +104,9 @@ import Testing
         await fixture.store.close()
         let (store, app) = (fixture.store, fixture.app)
         #expect(
-            await store.commit([.withdraw(MessageID(1), of: app), .withdraw(MessageID(2), of: app)])
+            await store.commit([
+                .withdraw(MessageID(1), of: app, at: Fixture.now), .withdraw(MessageID(2), of: app, at: Fixture.now),
+            ])
                 == [.failed(.unavailable), .failed(.unavailable)])
         await #expect(throws: StoreError.unavailable) { try await store.apps() }
         await #expect(throws: StoreError.unavailable) { try await store.createApp(try Sample.app("b")) }

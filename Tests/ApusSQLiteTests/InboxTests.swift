@@ -66,8 +66,9 @@ import Testing
         let fixture = try await Fixture()
         try await fixture.keep(.message(fixture.message(1), cid: nil), .message(fixture.message(2), cid: nil))
         try await fixture.keep(
-            .withdraw(MessageID(1), of: fixture.app), .withdraw(MessageID(1), of: fixture.app),
-            .withdraw(MessageID(77), of: fixture.app))
+            .withdraw(MessageID(1), of: fixture.app, at: Fixture.now),
+            .withdraw(MessageID(1), of: fixture.app, at: Fixture.now),
+            .withdraw(MessageID(77), of: fixture.app, at: Fixture.now))
         #expect(try await fixture.inbox(1) == [2])
         #expect(try await fixture.stored(1)?.state == .withdrawn)
         #expect(try await fixture.count("inbox") == 3)
@@ -94,7 +95,8 @@ import Testing
         try await fixture.keep(.message(foreign, cid: nil))
         #expect(try await fixture.inbox(1) == [1, 2])
         try await fixture.keep(
-            .withdraw(MessageID(2), of: fixture.app), .message(fixture.message(4, overrides: 2), cid: nil))
+            .withdraw(MessageID(2), of: fixture.app, at: Fixture.now),
+            .message(fixture.message(4, overrides: 2), cid: nil))
         #expect(try await fixture.stored(2)?.state == .withdrawn)
     }
 }
@@ -127,7 +129,8 @@ import Testing
         #expect(try await waiting(69) == [1])
         #expect(try await waiting(70).isEmpty)
         try await fixture.keep(
-            .withdraw(MessageID(2), of: fixture.app), .message(fixture.message(4, to: [], overrides: 3), cid: nil))
+            .withdraw(MessageID(2), of: fixture.app, at: Fixture.now),
+            .message(fixture.message(4, to: [], overrides: 3), cid: nil))
         #expect(try await waiting(0) == [1])
     }
 }

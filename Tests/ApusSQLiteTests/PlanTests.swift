@@ -68,7 +68,7 @@ import Testing
         let (app, now) = (device.app, Fixture.now)
         for message in messages { _ = try Messages.keep(message, cid: record, in: db) }
         _ = try Messages.keep(messages[0], cid: nil, in: db)
-        try Messages.withdraw(messages[1].id, of: messages[1].app, in: db)
+        try Messages.withdraw(messages[1].id, of: messages[1].app, at: Fixture.now, in: db)
         let receipts = (0..<Receipts.pileMax).map { number in
             Receipt(message: messages[2].id, kind: .received, ordinals: Ordinals([UInt32(number)]))
         }

@@ -12,8 +12,10 @@ extension FaultyStore {
         try await self.real.createDeveloper(developer)
     }
 
-    package func updateDeveloper(_ developer: Developer) async throws(StoreError) -> Bool {
-        try await self.real.updateDeveloper(developer)
+    package func updateDeveloper(
+        _ id: DeveloperID, assigning apps: [AppID], _ change: @Sendable (inout Developer) -> Void
+    ) async throws(StoreError) -> Developer? {
+        try await self.real.updateDeveloper(id, assigning: apps, change)
     }
 
     package func deleteDeveloper(_ id: DeveloperID) async throws(StoreError) -> Bool {
@@ -29,8 +31,10 @@ extension FaultyStore {
         try await self.real.createGroup(group)
     }
 
-    package func updateGroup(_ group: AppGroup) async throws(StoreError) -> Bool {
-        try await self.real.updateGroup(group)
+    package func updateGroup(
+        _ id: GroupID, _ change: @Sendable (inout AppGroup) -> Void
+    ) async throws(StoreError) -> AppGroup? {
+        try await self.real.updateGroup(id, change)
     }
 
     package func deleteGroup(_ id: GroupID) async throws(StoreError) -> Bool { try await self.real.deleteGroup(id) }
@@ -76,10 +80,20 @@ extension FaultyStore {
         return try await self.real.certificates(of: app)
     }
 
+    package func keepPiece(
+        _ bytes: [UInt8], _ sequence: Int, of id: UploadID, at now: Timestamp
+    ) async throws(StoreError) {
+        try await self.real.keepPiece(bytes, sequence, of: id, at: now)
+    }
+
+    package func dropPieces(of ids: [UploadID]) async throws(StoreError) {
+        try await self.real.dropPieces(of: ids)
+    }
+
     package func keepFile(
-        _ file: UploadedFile, content: [UInt8], validMax: Int, at now: Timestamp
+        _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
     ) async throws(StoreError) -> Bool {
-        try await self.real.keepFile(file, content: content, validMax: validMax, at: now)
+        try await self.real.keepFile(file, pieces: pieces, validMax: validMax, at: now)
     }
 
     package func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile] {
@@ -97,9 +111,9 @@ extension FaultyStore {
     }
 
     package func keepImages(
-        _ images: ImageSet, pictures: [(id: UploadID, content: [UInt8])], at now: Timestamp
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]
     ) async throws(StoreError) {
-        try await self.real.keepImages(images, pictures: pictures, at: now)
+        try await self.real.keepImages(images, pictures: pictures)
     }
 
     package func images(

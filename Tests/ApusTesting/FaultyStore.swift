@@ -186,6 +186,11 @@ extension FaultyStore {
         return try await self.real.lastMessageID()
     }
 
+    package func history(of message: MessageID) async throws(StoreError) -> MessageHistory? {
+        try self.reading()
+        return try await self.real.history(of: message)
+    }
+
     package func messages(_ ids: [MessageID]) async throws(StoreError) -> [Message] {
         try self.reading()
         return try await self.real.messages(ids)

@@ -9,7 +9,7 @@ import Testing
 @Suite struct `The front of a listener` {
     private struct Behind: HTTPResponder {
         func family(of target: RequestTarget) -> Family { .report }
-        func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { 7 }
+        func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake { .inParts(max: 7) }
         func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer { .json("[]") }
     }
 
@@ -44,11 +44,11 @@ import Testing
     }
 
     @Test func `asks whoever stands behind it for all else`() async throws {
-        #expect(self.front.bodyLimit(for: RequestTarget("/v3/push"), .POST) == 5)
+        #expect(self.front.bodyIntake(for: RequestTarget("/v3/push"), .POST) == .whole(max: 5))
         self.phase.move(to: .serving)
         await #expect(throws: Refusal(.starting)) { _ = try await self.ask("/v3/push") }
         self.front.open(Behind())
         #expect(try await self.ask("/v3/push").status == .ok)
-        #expect(self.front.bodyLimit(for: RequestTarget("/v3/push"), .POST) == 7)
+        #expect(self.front.bodyIntake(for: RequestTarget("/v3/push"), .POST) == .inParts(max: 7))
     }
 }

@@ -50,7 +50,9 @@ struct Case: Sendable {
         var cases: [Case] = []
         while let file = files?.nextObject() as? URL {
             let name = file.path.dropFirst(folder.path.count + 1)
-            guard file.pathExtension == "json", !name.hasPrefix("wire/"), !name.hasPrefix("triggers/") else { continue }
+            // Those of the others are in formats of their own.
+            let others = ["api/", "wire/", "triggers/"]
+            guard file.pathExtension == "json", !others.contains(where: name.hasPrefix) else { continue }
             do {
                 let json = try JSON(parsing: Array(try Data(contentsOf: file)))
                 cases.append(

@@ -2,11 +2,13 @@
 
 import contextlib
 import os
+import subprocess
 
 import pytest
 
 import apus
 from device import Device
+from endpoints import UNLIMITED, World
 
 # The loopback address is never behind a proxy, whatever the machine is configured to use.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
@@ -39,6 +41,53 @@ def shared_server(tmp_path_factory):
 def app(shared_server):
     """A fresh app on the shared server."""
     return shared_server.app()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A self-signed certificate for the loopback address and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1,DNS:localhost",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    return certificate, key
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Starts servers that serve until the last test has ended."""
+    with contextlib.ExitStack() as stack:
+        yield lambda data, *options: stack.enter_context(serving(data, *options))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory, serve):
+    """A server with one of everything and without rate limits."""
+    folder = tmp_path_factory.mktemp("world")
+    return World(serve(folder / "data", *UNLIMITED), folder)
 
 
 @pytest.fixture

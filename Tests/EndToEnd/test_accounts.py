@@ -8,8 +8,6 @@ import requests
 
 import apus
 
-ADMIN = "https://admin.jpush.cn"
-
 
 def call(server, method, path, auth, **more):
     return requests.request(method, server.api + path, auth=auth, timeout=apus.REQUEST_SECONDS, **more)
@@ -46,21 +44,8 @@ def group(shared_server, app):
     return made["group_key"], made["master_secret"], other
 
 
-def admin(server, auth):
-    """The official client; its admin URL is a literal, so its session sends the calls here."""
-    client = jpush.Admin(*auth)
-    send = client.session.request
-
-    def redirected(method, url, **more):
-        assert url.startswith(ADMIN), url
-        return send(method, server.api + url.removeprefix(ADMIN), **more)
-
-    client.session.request = redirected
-    return client
-
-
 def test_the_client_creates_and_deletes_an_app(shared_server, developer):
-    client = admin(shared_server, developer)
+    client = shared_server.admin(developer)
     made = client.create_app("an app", "com.example.app").payload
     assert set(made) == {"app_key", "android_package", "is_new_created", "master_secret"}
     assert made["is_new_created"] is True
@@ -77,7 +62,7 @@ def test_the_client_creates_and_deletes_an_app(shared_server, developer):
 
 def test_a_wrong_developer_secret_is_unauthorized(shared_server, developer):
     with pytest.raises(jpush.common.Unauthorized):
-        admin(shared_server, (developer[0], "0" * 24)).create_app("an app", "com.example.app")
+        shared_server.admin((developer[0], "0" * 24)).create_app("an app", "com.example.app")
 
 
 def test_the_client_pushes_to_a_group(shared_server, app, device, group):

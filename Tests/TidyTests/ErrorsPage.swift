@@ -68,7 +68,7 @@ enum ErrorsPage {
         }.joined(separator: "<br>")
     }
 
-    private static func name(_ family: Family) -> String {
+    static func name(_ family: Family) -> String {
         switch family {
         case .push: "push"
         case .report: "report"
@@ -108,7 +108,7 @@ enum ErrorsPage {
         }
     }
 
-    private static func meaning(_ kind: Refusal.Kind) -> String {
+    static func meaning(_ kind: Refusal.Kind) -> String {
         switch kind {
         case .missingValue: "a required key or the whole body is missing"
         case .badValue:

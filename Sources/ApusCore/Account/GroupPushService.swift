@@ -42,31 +42,37 @@ package final class GroupPushService: Sendable {
         package let isAccepted: Bool
     }
 
-    /// Pushes in every app of the group. Durable when it returns.
+    /// Pushes in every app of the group. Durable when it returns. Under a cid that has its answer already, whatever
+    /// else the body says.
     ///
     /// - Parameters:
-    ///   - request: where it names a file, that is one of the group's developer.
+    ///   - root: the push, yet to be decoded; where it names a file, that is one of the group's developer.
+    ///   - rule: what may stand in its audience.
     ///   - source: where the call comes from, which each app may have its list for.
     ///   - render: makes the body from the number and the apps' entries, in the order of the apps; nil for the number
     ///     when no app took the push.
-    /// - Throws: ``Refusal/Kind/emptyAudience`` for a group without apps, refusals of the request as a whole, and store
-    ///   refusals.
+    /// - Throws: what the decoder refuses, ``Refusal/Kind/emptyAudience`` for a group without apps, refusals of the
+    ///   request as a whole, and store refusals.
     package func push(
-        _ request: PushRequest, of group: AppGroup, from source: IPAddress?,
+        _ root: JSONValue, of group: AppGroup, audience rule: AudienceRule = .devices, from source: IPAddress?,
         render: @Sendable (GroupMessageID?, [Entry]) -> [UInt8]
     ) async throws(Refusal) -> Answer {
-        guard request.options.overrideMessageID == nil else {
-            throw Refusal(.badValue, "options.override_msg_id is not possible in a group push")
+        func run() async throws(Refusal) -> Answer {
+            let request = try PushRequest(root, audience: rule)
+            guard request.options.overrideMessageID == nil else {
+                throw Refusal(.badValue, "options.override_msg_id is not possible in a group push")
+            }
+            return try await self.run(request, group, source, render)
         }
-        guard let cid = request.cid else { return try await self.run(request, group, source, render) }
+        guard let cid = root["cid"]?.string.flatMap(CID.init) else { return try await run() }
         return try await self.cids.alone(cid, of: group.id) { () throws(Refusal) in
             if let answer = try await self.answer(to: cid, of: group) { return answer }
-            return try await self.run(request, group, source, render)
+            return try await run()
         }
     }
 
     /// The answer that a cid got within the last day.
-    package func answer(to cid: CID, of group: AppGroup) async throws(Refusal) -> Answer? {
+    private func answer(to cid: CID, of group: AppGroup) async throws(Refusal) -> Answer? {
         let since = self.clocks.now().adding(seconds: -PushService.cidSeconds)
         do {
             let push = try await self.store.groupPush(cid: cid, of: group.id, since: since)
@@ -143,7 +149,6 @@ package final class GroupPushService: Sendable {
         _ request: PushRequest, of app: App, in group: AppGroup, _ source: IPAddress?, _ list: AudienceList?
     ) async throws(Refusal) -> PushAnswer {
         try self.authenticator.authorize(app, from: source)
-        guard list == nil || app.isVIP else { throw Refusal(.vipOnly) }
         var own = request
         // Each app keeps its part under an id made from the group's: when the node dies before the whole is kept, a
         // repeat finds the parts that were.

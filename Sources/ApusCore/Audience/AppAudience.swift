@@ -92,12 +92,6 @@ package final class AppAudience: Sendable {
     /// How many devices carry the alias.
     package func count(of alias: Alias) -> Int { self.state.withLock { $0.aliases[alias]?.count ?? 0 } }
 
-    /// Whether the device carries the alias.
-    package func isNamed(_ ordinal: Ordinal?, by alias: Alias) -> Bool {
-        guard let ordinal else { return false }
-        return self.state.withLock { $0.aliases[alias]?.contains(ordinal) ?? false }
-    }
-
     /// The devices on the platforms that carry the alias, a fresh set.
     package func devices(named alias: Alias, on platforms: PlatformSet) -> Ordinals {
         self.state.withLock { state in
@@ -289,6 +283,13 @@ extension AppAudience.State {
         let devices = Ordinals(moved).intersection(self.registered)
         if today > self.horizonDay { self.active.subtract(devices) } else { self.active.formUnion(devices) }
         self.horizonDay = today
+    }
+}
+
+extension Device {
+    /// Whether an audience that is resolved at the moment passes the device over, for what is known of it.
+    func isSilent(at moment: Timestamp) -> Bool {
+        self.activeAt.day + UInt32(AppAudience.activityHorizonDays) < moment.day
     }
 }
 

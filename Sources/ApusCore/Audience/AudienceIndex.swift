@@ -23,24 +23,32 @@ package final class AudienceIndex: Sendable {
     package func load(_ app: AppID, from store: any Store) async throws(StoreError) {
         guard let last = try await store.lastOrdinal(of: app) else { return }
         let audience = self[app]
-        let failure = await withTaskGroup(of: StoreError?.self) { group in
+        var failure: StoreError?
+        await withTaskGroup(of: StoreError?.self) { group in
             for first in 0..<Self.pagesAtOnce {
-                group.addTask {
-                    do throws(StoreError) {
-                        for page in stride(from: first, through: Int(last) / Self.pageSize, by: Self.pagesAtOnce) {
-                            let start = Ordinal(page * Self.pageSize)
-                            let end = Ordinal(min(Int(last), (page + 1) * Self.pageSize - 1))
-                            audience.add(try await store.audience(of: app, in: start...end))
-                        }
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
+                group.addTask { await Self.load(app, pagesFrom: first, through: last, from: store, into: audience) }
             }
-            return await group.reduce(nil) { $0 ?? $1 }
+            for await one in group { failure = failure ?? one }
         }
         if let failure { throw failure }
+    }
+
+    /// Loads every so many-th page.
+    ///
+    /// - Returns: what stopped it.
+    private static func load(
+        _ app: AppID, pagesFrom first: Int, through last: Ordinal, from store: any Store, into audience: AppAudience
+    ) async -> StoreError? {
+        for page in stride(from: first, through: Int(last) / Self.pageSize, by: Self.pagesAtOnce) {
+            let start = Ordinal(page * Self.pageSize)
+            let end = Ordinal(min(Int(last), (page + 1) * Self.pageSize - 1))
+            do {
+                audience.add(try await store.audience(of: app, in: start...end))
+            } catch {
+                return error
+            }
+        }
+        return nil
     }
 
     /// Ordinals of one page.

@@ -81,7 +81,6 @@ package final class DeviceService: Sendable {
     package func register(_ registration: Registration) async throws(Refusal) -> Registered {
         guard let app = self.directory.app(registration.appKey) else { throw Refusal(.unknownKey) }
         guard !app.isBlocked else { throw Refusal(.blacklisted) }
-        try self.checkAlias(registration.change, of: app.id, current: nil)
         let secret = RandomText.hex(digits: Self.secretDigits)
         let hash = SecretHash(hashing: secret)
         // Two devices with one 72-bit name: not expected in this universe, and answered by drawing again.
@@ -91,7 +90,9 @@ package final class DeviceService: Sendable {
                 app: app.id, ordinal: self.index[app.id].reserveOrdinal(), registrationID: name, secret: hash,
                 platform: registration.platform, registeredAt: self.clocks.now()
             ).applying(registration.change)
-            switch await self.committer.commit(.register(device)) {
+            let order = Write.register(
+                device, devicesPerAlias: self.devicesPerAlias(registration.change, of: app.id))
+            switch await self.committer.commit(order) {
             case .done, .changedAll, .adopted: return Registered(device, secret: secret)
             case .changed(_, let kept): return Registered(kept, secret: secret)
             case .refused(let refusal): throw refusal
@@ -124,8 +125,8 @@ package final class DeviceService: Sendable {
     /// Changes a device; durable, and seen by the next push, when it returns.
     package func change(_ change: DeviceChange, of key: DeviceKey) async throws(Refusal) {
         guard !change.isEmpty else { return }
-        try self.checkAlias(change, of: key.app, current: key.ordinal)
-        try await self.committer.commit(.change(change, of: key.ordinal, in: key.app)).get()
+        let most = self.devicesPerAlias(change, of: key.app)
+        try await self.committer.commit(.change(change, of: key.ordinal, in: key.app, devicesPerAlias: most)).get()
     }
 
     /// Notes that the app was opened by its user. Written behind.
@@ -134,12 +135,12 @@ package final class DeviceService: Sendable {
     /// The limits in force for an app.
     package func limits(of app: AppID) -> Limits { self.directory.limits(of: app) }
 
-    /// Refuses an alias that already names as many devices as the app allows.
-    private func checkAlias(_ change: DeviceChange, of app: AppID, current: Ordinal?) throws(Refusal) {
-        guard case .some(.some(let alias)) = change.alias else { return }
+    /// How many devices the alias that a change binds may name. The store holds a change against it in its place among
+    /// all others, so that two at once cannot both be the last.
+    private func devicesPerAlias(_ change: DeviceChange, of app: AppID) -> Int? {
+        guard case .some(.some) = change.alias else { return nil }
         let limit = self.directory.limits(of: app).ceiling(.devicesPerAlias)
-        guard limit < .max, !self.index[app].isNamed(current, by: alias) else { return }
-        guard self.index[app].count(of: alias) < limit else { throw Refusal(.aliasLimitExceeded) }
+        return limit < .max ? limit : nil
     }
 
     private static let registrationIDDigits = 19

@@ -54,13 +54,17 @@ final class CIDTable<Owner: Hashable & Sendable>: Sendable {
             return state.lastNumber
         }
         guard let number else { return true }
-        let limit = Task {
-            try await Task.sleep(for: .seconds(self.waitSeconds))
-            self.giveUp(key, number)
-        }
-        defer { limit.cancel() }
+        var limit: Task<Void, any Error>?
+        defer { limit?.cancel() }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in self.wait(key, number, continuation) }
+            await withCheckedContinuation { continuation in
+                self.wait(key, number, continuation)
+                // Not before: whoever is to give up must be there to be found.
+                limit = Task {
+                    try await Task.sleep(for: .seconds(self.waitSeconds))
+                    self.giveUp(key, number)
+                }
+            }
         } onCancel: {
             self.giveUp(key, number)
         }

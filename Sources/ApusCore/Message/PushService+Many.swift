@@ -5,7 +5,7 @@ extension PushService {
     /// whatever else it says.
     /// - Returns: what became of each item, in order. Those accepted are durable.
     package func push(_ batch: BatchRequest, of app: App) async -> [Result<PushAnswer, Refusal>] {
-        await self.inLanes(batch.items, lane: \.target) { (item) throws(Refusal) in
+        await batch.items.inLanes(\.target) { (item) throws(Refusal) in
             switch item.push {
             case .success(let push): return try await self.push(push, of: app)
             case .failure(let refusal):
@@ -22,34 +22,40 @@ extension PushService {
     package func push(
         _ request: TemplateRequest, of app: App
     ) async throws(Refusal) -> [Result<PushAnswer, Refusal>] {
-        let definition: Definition?
-        do {
-            definition = try await self.store.definition(.template, request.id, of: app.id)
-        } catch {
-            throw Refusal(error)
-        }
-        guard let definition else { throw Refusal(.nameUnknown, "The template does not exist") }
-        let template: PushTemplate
-        // It was checked when it was saved: that it does not read any more is no fault of the caller.
-        do { template = try PushTemplate(decoding: definition.text) } catch { throw Refusal(.internalFault) }
+        let template = try await self.template(request.id, of: app)
         // Where two items may mean one device, all keep their order.
         let names = request.items.flatMap(\.names)
         let mayMeet = Set(names).count < names.count
-        return await self.inLanes(request.items, lane: { mayMeet ? "" : $0.names.first ?? "" }) {
-            (item) throws(Refusal) in try await self.push(try item.push(template), of: app)
+        return await request.items.inLanes({ mayMeet ? "" : $0.names.first ?? "" }) { (item) throws(Refusal) in
+            try await self.push(try item.push(template), of: app)
         }
     }
 
-    /// Does one thing with every item: in order within a lane, the lanes side by side, so that all share few commits.
-    private func inLanes<Item: Sendable>(
-        _ items: [Item], lane: (Item) -> String,
-        _ body: @escaping @Sendable (Item) async throws(Refusal) -> PushAnswer
-    ) async -> [Result<PushAnswer, Refusal>] {
-        let lanes = Dictionary(grouping: items.enumerated(), by: { lane($0.element) })
-        let outcomes = await withTaskGroup(of: [(Int, Result<PushAnswer, Refusal>)].self) { group in
+    /// A template of the app.
+    ///
+    /// - Throws: ``Refusal/Kind/nameUnknown`` when there is none of this name; store refusals.
+    func template(_ name: String, of app: App) async throws(Refusal) -> PushTemplate {
+        let definition: Definition?
+        do { definition = try await self.store.definition(.template, name, of: app.id) } catch { throw Refusal(error) }
+        guard let definition else { throw Refusal(.nameUnknown, "The template does not exist") }
+        // It was checked when it was saved: that it does not read any more is no fault of the caller.
+        do { return try PushTemplate(decoding: definition.text) } catch { throw Refusal(.internalFault) }
+    }
+}
+
+extension Array where Element: Sendable {
+    /// Does one thing with every element: in order within a lane, the lanes side by side, so that all share few
+    /// commits.
+    ///
+    /// - Returns: what became of each, in order.
+    func inLanes<Lane: Hashable, Answer: Sendable>(
+        _ lane: (Element) -> Lane, _ body: @escaping @Sendable (Element) async throws(Refusal) -> Answer
+    ) async -> [Result<Answer, Refusal>] {
+        let lanes = Dictionary(grouping: self.enumerated(), by: { lane($0.element) })
+        let outcomes = await withTaskGroup(of: [(Int, Result<Answer, Refusal>)].self) { group in
             for lane in lanes.values {
                 group.addTask {
-                    var outcomes: [(Int, Result<PushAnswer, Refusal>)] = []
+                    var outcomes: [(Int, Result<Answer, Refusal>)] = []
                     for (place, item) in lane {
                         do throws(Refusal) {
                             outcomes.append((place, .success(try await body(item))))

@@ -16,6 +16,7 @@ package final class PushService: Sendable {
     private let resolver: AudienceResolver
     private let days: DailyBook
     private let files: FileService
+    private let images: ImageService
 
     /// Builds it over the services of one node.
     package init(
@@ -33,6 +34,7 @@ package final class PushService: Sendable {
         self.days = DailyBook(store: store)
         self.cids = CIDTable(waitSeconds: waitSeconds)
         self.files = FileService(store: store, clocks: clocks)
+        self.images = ImageService(store: store, clocks: clocks)
     }
 
     /// Accepts a push. Durable when it returns; delivery has begun.
@@ -74,13 +76,13 @@ package final class PushService: Sendable {
 
     /// Checks a push as ``push(_:of:)`` does, and keeps nothing.
     package func validate(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
-        _ = try await self.resolve(request, of: app)
+        _ = try await self.resolve(try await self.illustrated(request, of: app), of: app)
         return PushAnswer(messageID: self.committer.freshNumber(), sendno: request.options.sendno)
     }
 
     /// Checks a push that is to be made later: as ``validate(_:of:)`` does, but for what will have changed by then.
     package func checkForLater(_ request: PushRequest, of app: App) async throws(Refusal) {
-        _ = try await self.resolve(request, of: app, isForLater: true)
+        _ = try await self.resolve(try await self.illustrated(request, of: app), of: app, isForLater: true)
     }
 
     /// Accepts the push of a task's fire: the message is kept together with the step that it belongs to, or not at all.
@@ -113,7 +115,8 @@ package final class PushService: Sendable {
         guard let deliverable = try await self.deliverable(id), deliverable.app == app.id else {
             throw Refusal(.messageUnknown)
         }
-        try await self.keep { _ in .withdraw(id, of: app.id) }
+        let now = self.clocks.now()
+        try await self.keep { _ in .withdraw(id, of: app.id, at: now) }
     }
 }
 
@@ -143,6 +146,15 @@ extension PushService {
         return audience
     }
 
+    /// The push with URLs in place of the media ids that the app has. Anything else in the place of a picture may mean
+    /// something to the app on the device, and stays.
+    private func illustrated(_ request: PushRequest, of app: App) async throws(Refusal) -> PushRequest {
+        guard !request.mediaIDs.isEmpty else { return request }
+        var known: [String: ImageSet] = [:]
+        for id in request.mediaIDs { known[id] = try await self.images.images(id, of: app) }
+        return try request.showing { id, channel in known[id]?.url(for: channel) }
+    }
+
     private func checkPlan(_ name: String, of app: App) async throws(Refusal) {
         let plan: PushPlan?
         do { plan = try await self.store.plan(name, of: app.id) } catch { throw Refusal(error) }
@@ -157,6 +169,7 @@ extension PushService {
         guard case .matching(let kinds) = request.audience, let name = kinds.fileID else {
             return try await self.resolver.resolve(request, of: app.id)
         }
+        guard app.isVIP else { throw Refusal(.vipOnly) }
         let named =
             if let list { list } else { try await self.files.list(named: name, of: [.app(app.id)]) }
         return await self.index[app.id].resolve(
@@ -172,9 +185,10 @@ extension PushService {
 
     /// To whom, keep it; telling follows from the commit (see ``Core``).
     private func accept(
-        _ request: PushRequest, of app: App, list: AudienceList? = nil,
+        _ asked: PushRequest, of app: App, list: AudienceList? = nil,
         firing step: (@Sendable (MessageID) -> ScheduleStep)? = nil
     ) async throws(Refusal) -> PushAnswer {
+        let request = try await self.illustrated(asked, of: app)
         let audience = try await self.resolve(request, of: app, list: list)
         let index = self.index[app.id]
         let target = index.members(of: audience, on: request.content.platforms).optimized()
@@ -197,7 +211,7 @@ extension PushService {
                     spreadMinutes: request.options.spreadMinutes, payload: request.kept, target: target,
                     targeted: targeted, online: online, isBroadcast: isBroadcast,
                     overrides: request.options.overrideMessageID)
-                if let step { return .fire(step(id), message) }
+                if let step { return .fire(step(id), message, request: request) }
                 let record = request.cid.map {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }

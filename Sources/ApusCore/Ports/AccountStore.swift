@@ -5,10 +5,13 @@ package protocol AccountStore: Sendable {
     /// - Returns: the developer with its number.
     /// - Throws: ``StoreError/conflict`` when the key is taken.
     func createDeveloper(_ developer: Developer) async throws(StoreError) -> Developer
-    /// Replaces everything of a developer but its number, key and creation time.
+    /// Changes a developer and gives it apps, which takes them from others; in one transaction, so that two operators
+    /// at once both count. Its number, key and creation time stay as they are.
     ///
-    /// - Returns: false when there is no such developer.
-    func updateDeveloper(_ developer: Developer) async throws(StoreError) -> Bool
+    /// - Returns: the developer as it is now; nil when there is no such developer, and nothing has changed then.
+    func updateDeveloper(
+        _ id: DeveloperID, assigning apps: [AppID], _ change: @Sendable (inout Developer) -> Void
+    ) async throws(StoreError) -> Developer?
     /// Deletes a developer and its uploads. Its apps and groups stay, and belong to nobody.
     ///
     /// - Returns: false when there is no such developer.
@@ -19,10 +22,13 @@ package protocol AccountStore: Sendable {
     /// - Returns: the group with its number.
     /// - Throws: ``StoreError/conflict`` when the key is taken, or the name by another group of the developer.
     func createGroup(_ group: AppGroup) async throws(StoreError) -> AppGroup
-    /// Replaces everything of a group but its number, key and creation time.
+    /// Changes a group in one transaction, so that two operators at once both count; its number, key and creation time
+    /// stay as they are.
     ///
-    /// - Returns: false when there is no such group.
-    func updateGroup(_ group: AppGroup) async throws(StoreError) -> Bool
+    /// - Returns: the group as it is now; nil when there is no such group.
+    func updateGroup(
+        _ id: GroupID, _ change: @Sendable (inout AppGroup) -> Void
+    ) async throws(StoreError) -> AppGroup?
     /// Deletes a group; its apps stay.
     ///
     /// - Returns: false when there is no such group.

@@ -68,6 +68,8 @@ package protocol Store: AccountStore, UploadStore {
 
     /// The receipts of messages, merged. Messages without any are absent.
     func receipts(of messages: [MessageID]) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]]
+    /// Everything that is remembered of one message, as of one moment; nil when there is none.
+    func history(of message: MessageID) async throws(StoreError) -> MessageHistory?
 
     /// The devices whose app was opened in the hours that touch the span, `until` excluded.
     ///
@@ -155,13 +157,15 @@ package enum Write: Sendable {
     /// end the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
     /// Withdraws a message that is live: it waits for nobody any more. Harmless when repeated or unknown.
-    case withdraw(MessageID, of: AppID)
+    case withdraw(MessageID, of: AppID, at: Timestamp)
     /// A new device. Fails with ``StoreError/conflict`` when the registration id is taken. Its ordinal is a wish: where
     /// it is taken (another process registers too), the store gives the one after the greatest, and the outcome is
-    /// ``WriteOutcome/changed(from:to:)`` with the device as it was kept.
-    case register(Device)
-    /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``.
-    case change(DeviceChange, of: Ordinal, in: AppID)
+    /// ``WriteOutcome/changed(from:to:)`` with the device as it was kept. Refused with
+    /// ``Refusal/Kind/aliasLimitExceeded`` when its alias names `devicesPerAlias` others; nil for no limit.
+    case register(Device, devicesPerAlias: Int? = nil)
+    /// Changes a device; the outcome is ``WriteOutcome/changed(from:to:)`` or ``WriteOutcome/refused(_:)``. An alias
+    /// that is new to it is limited as that of a new device.
+    case change(DeviceChange, of: Ordinal, in: AppID, devicesPerAlias: Int? = nil)
     /// Changes several devices of an app, each at most once: all of them, or none when one is refused. The outcome is
     /// ``WriteOutcome/changedAll(_:)``, or ``WriteOutcome/refused(_:)`` with the ids of all that are at fault.
     case changeAll([DeviceChangeOrder], in: AppID)
@@ -172,8 +176,8 @@ package enum Write: Sendable {
     case seen(Ordinals, of: AppID, at: Timestamp)
     /// Devices whose app was opened, for user statistics.
     case active(Ordinals, of: AppID, at: Timestamp)
-    /// A new task and the answer under its cid. Refused with ``Refusal/Kind/badValue`` when the app has `liveMax` live
-    /// tasks already; fails with ``StoreError/conflict`` when the cid is taken.
+    /// A new task and the answer under its cid. Refused with ``Refusal/Kind/kindLimitExceeded`` when the app has
+    /// `liveMax` live tasks already; fails with ``StoreError/conflict`` when the cid is taken.
     case createSchedule(Schedule, liveMax: Int, cid: CIDRecord?)
     /// Replaces a task, whose ``Schedule/revision`` is the one that was read: fails with ``StoreError/conflict`` when
     /// it has another by now. Refused with ``Refusal/Kind/messageUnknown`` when it is gone.
@@ -181,8 +185,9 @@ package enum Write: Sendable {
     /// Removes a task with its fires. Refused with ``Refusal/Kind/messageUnknown`` when there is none.
     case deleteSchedule(ScheduleID, of: AppID)
     /// Takes a task past some fires, and keeps the message that the last of them made: both or neither. Refused with
-    /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice.
-    case fire(ScheduleStep, Message?)
+    /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice. The
+    /// request is the message's, as with ``message(_:request:cid:)``.
+    case fire(ScheduleStep, Message?, request: PushRequest? = nil)
 }
 
 /// What became of one write.

@@ -1,11 +1,24 @@
 /// The part of the store that holds what was uploaded: lists as audiences, and images.
 package protocol UploadStore: Sendable {
-    /// Keeps a list with its content, unless its owner has too many valid ones.
+    /// Keeps the next piece of something that is being uploaded, under a name that nothing refers to yet.
     ///
-    /// - Parameter validMax: how many an owner may have that have not expired.
+    /// A piece that nothing refers to an hour later is dropped by the sweep.
+    ///
+    /// - Parameter sequence: 0 for the first.
+    func keepPiece(
+        _ bytes: [UInt8], _ sequence: Int, of id: UploadID, at now: Timestamp
+    ) async throws(StoreError)
+    /// Drops the pieces of what was given up; harmless for what is kept meanwhile.
+    func dropPieces(of ids: [UploadID]) async throws(StoreError)
+
+    /// Keeps a list whose pieces are there, unless its owner has too many valid ones.
+    ///
+    /// - Parameters:
+    ///   - pieces: how many its content is in; ``StoreError/conflict`` when that is not what is there.
+    ///   - validMax: how many an owner may have that have not expired.
     /// - Returns: false when there is no room for it.
     func keepFile(
-        _ file: UploadedFile, content: [UInt8], validMax: Int, at now: Timestamp
+        _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
     ) async throws(StoreError) -> Bool
     /// The lists of an owner that have not expired, newest first.
     func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile]
@@ -14,10 +27,10 @@ package protocol UploadStore: Sendable {
     /// Deletes a list of an owner. Harmless when it has none of that name.
     func deleteFile(_ id: UploadID, of owner: UploadOwner) async throws(StoreError)
 
-    /// Keeps an image set in place of an older one of the same name, with new pictures.
-    func keepImages(
-        _ images: ImageSet, pictures: [(id: UploadID, content: [UInt8])], at now: Timestamp
-    ) async throws(StoreError)
+    /// Keeps an image set in place of an older one of the same name, with new pictures whose pieces are there.
+    ///
+    /// - Parameter pictures: with how many pieces each is in; ``StoreError/conflict`` when that is not what is there.
+    func keepImages(_ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]) async throws(StoreError)
     /// An image set of an app that has not expired.
     func images(_ id: UploadID, of app: AppID, at now: Timestamp) async throws(StoreError) -> ImageSet?
 
@@ -102,6 +115,14 @@ package struct ImageSet: Sendable, Equatable {
     package let createdAt: Timestamp
     /// When the media id and its pictures end.
     package let expiresAt: Timestamp
+
+    /// The URL that stands for the media id in a push: the channel's own, or that of our channel, or, where the app
+    /// gave pictures for some vendors alone, the first of those.
+    package func url(for channel: PictureChannel) -> String? {
+        var keys = ["jiguang", "xiaomi", "oppo", "huawei", "honor", "fcm", "hmos"]
+        if case .vendor(let name) = channel { keys.insert(name, at: 0) }
+        return keys.lazy.compactMap { self.urls["\($0)_image_url"] }.first { !$0.isEmpty }
+    }
 
     package init(
         id: UploadID, app: AppID, kind: Int, urls: [String: String], createdAt: Timestamp, expiresAt: Timestamp

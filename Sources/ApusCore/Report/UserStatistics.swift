@@ -8,6 +8,11 @@ package final class UserStatistics: Sendable {
         package var online = PlatformCounts()
         /// Devices whose app was opened at least once.
         package var active = PlatformCounts()
+
+        /// Added up; devices of two apps are two.
+        static func + (left: Self, right: Self) -> Self {
+            Counts(new: left.new + right.new, online: left.online + right.online, active: left.active + right.active)
+        }
     }
 
     private let index: AudienceIndex
@@ -29,10 +34,26 @@ package final class UserStatistics: Sendable {
     /// Today in UTC+8.
     package var today: DayUTC8 { DayUTC8(epochMilliseconds: self.clocks.now().milliseconds) }
 
-    /// The counts of each period, in order; nil for one that has not begun.
+    /// The counts of each period, summed up over the apps; nil for one that has not begun.
     ///
     /// They hold everything that this node has heard until now.
     package func counts(
+        of apps: [AppID], in periods: [UserStatisticsQuery.Period]
+    ) async throws(Refusal) -> [Counts?] {
+        var sums = [Counts?](repeating: nil, count: periods.count)
+        for app in apps {
+            for (index, counts) in try await self.counts(of: app, in: periods).enumerated() {
+                guard let counts else { continue }
+                sums[index] = (sums[index] ?? Counts()) + counts
+            }
+        }
+        return sums
+    }
+
+    /// The counts of each period, in order; nil for one that has not begun.
+    ///
+    /// They hold everything that this node has heard until now.
+    private func counts(
         of app: AppID, in periods: [UserStatisticsQuery.Period]
     ) async throws(Refusal) -> [Counts?] {
         let now = self.clocks.now()

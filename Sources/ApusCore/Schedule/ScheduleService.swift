@@ -47,6 +47,24 @@ package final class ScheduleService: Sendable {
         }
     }
 
+    /// Creates a task for each item of a scheduled push by template. What is refused does not hold up the others.
+    ///
+    /// - Returns: what became of each item, in order. Tasks that were created are durable.
+    /// - Throws: ``Refusal/Kind/nameUnknown`` when the app has no such template, ``Refusal/Kind/badValue`` when the
+    ///   trigger never fires; store refusals.
+    package func create(
+        _ request: TemplateScheduleRequest, of app: App
+    ) async throws(Refusal) -> [Result<CreatedSchedule, Refusal>] {
+        _ = try Self.fires(of: request.trigger.value, at: self.clocks.now(), after: nil)
+        let template = try await self.pushes.template(request.pushes.id, of: app)
+        let items = request.pushes.items
+        return await Array(items.indices).inLanes(\.self) { (index) throws(Refusal) in
+            let push = try items[index].push(template)
+            try await self.pushes.checkForLater(push, of: app)
+            return try await self.keep(request.name, request.trigger, push.kept, of: app)
+        }
+    }
+
     /// - Parameter number: from 1; beyond the last page there are none.
     package func page(_ number: Int, of app: App) async throws(Refusal) -> Page {
         let now = self.clocks.now()
@@ -117,23 +135,29 @@ extension ScheduleService {
         guard let name = sections.name, let trigger = sections.trigger, let push = sections.push else {
             throw Refusal(.internalFault)
         }
+        _ = try Self.fires(of: trigger.value, at: self.clocks.now(), after: nil)
+        try await self.check(push.value, of: app)
+        return PushAnswer(try await self.keep(name, trigger, push.kept, of: app, cid: cid))
+    }
+
+    /// Keeps a new task whose push was checked.
+    private func keep(
+        _ name: String, _ trigger: ScheduleSections.Section<Trigger>, _ push: [UInt8], of app: App, cid: CID? = nil
+    ) async throws(Refusal) -> CreatedSchedule {
         let now = self.clocks.now()
         let (next, last) = try Self.fires(of: trigger.value, at: now, after: nil)
-        try await self.check(push.value, of: app)
         guard let id = ScheduleID(RandomText.uuid()) else { throw Refusal(.internalFault) }
         let schedule = Schedule(
-            id: id, app: app.id, name: name, isEnabled: true, trigger: trigger.kept, push: push.kept, createdAt: now,
+            id: id, app: app.id, name: name, isEnabled: true, trigger: trigger.kept, push: push, createdAt: now,
             nextAt: next, lastAt: last)
-        let answer = PushAnswer(CreatedSchedule(id: id, name: name))
+        let created = CreatedSchedule(id: id, name: name)
         let record = cid.map {
-            CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: PushService.cidSeconds))
+            CIDRecord(
+                cid: $0, answer: PushAnswer(created), expiresAt: now.adding(seconds: PushService.cidSeconds))
         }
         let liveMax = self.directory.limits(of: app.id).ceiling(.schedulesLive)
-        switch await self.committer.commit(.createSchedule(schedule, liveMax: liveMax, cid: record)) {
-        case .done, .changed, .changedAll, .adopted: return answer
-        case .refused(let refusal): throw refusal
-        case .failed(let error): throw Refusal(error)
-        }
+        try await self.committer.commit(.createSchedule(schedule, liveMax: liveMax, cid: record)).get()
+        return created
     }
 
     /// The task that a change leads to.
@@ -166,9 +190,6 @@ extension ScheduleService {
     /// Checks a push as its endpoint does, as far as that can be said today.
     private func check(_ push: PushRequest, of app: App) async throws(Refusal) {
         do throws(Refusal) {
-            if case .matching(let kinds) = push.audience, kinds.fileID != nil {
-                throw .bad("audience.file", "left out: lists of devices in files are not available yet")
-            }
             try await self.pushes.checkForLater(push, of: app)
         } catch {
             throw .push(error)

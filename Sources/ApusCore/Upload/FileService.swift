@@ -13,19 +13,20 @@ package final class FileService: Sendable {
         self.clocks = clocks
     }
 
-    /// Keeps a list. Durable when it returns.
+    /// Keeps a list that is finished. Durable when it returns.
     ///
     /// - Throws: ``Refusal/Kind/kindLimitExceeded`` when the owner has too many, and store refusals.
-    package func upload(
-        _ list: AudienceList, named name: String, timeToLiveHours: Int, of owner: UploadOwner
+    package func keep(
+        _ list: AudienceListDraft, named name: String, timeToLiveHours: Int, of owner: UploadOwner
     ) async throws(Refusal) -> UploadID {
         let now = self.clocks.now()
         let file = UploadedFile(
-            id: UploadID(), owner: owner, kind: list.kind, name: name, count: list.count, createdAt: now,
+            id: list.draft.id, owner: owner, kind: list.kind, name: name, count: list.count, createdAt: now,
             expiresAt: now.adding(seconds: timeToLiveHours * 3600))
         let isKept: Bool
         do {
-            isKept = try await self.store.keepFile(file, content: list.content, validMax: Self.validMax, at: now)
+            isKept = try await self.store.keepFile(
+                file, pieces: list.draft.pieces, validMax: Self.validMax, at: now)
         } catch {
             throw Refusal(error)
         }

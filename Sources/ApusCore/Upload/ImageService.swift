@@ -15,10 +15,10 @@ package final class ImageService: Sendable {
     package struct Picture: Sendable {
         /// The URL's key on the wire.
         package let key: String
-        /// JPEG or PNG.
-        package let content: [UInt8]
+        /// JPEG or PNG, finished.
+        package let content: UploadDraft
 
-        package init(key: String, content: [UInt8]) {
+        package init(key: String, content: UploadDraft) {
             self.key = key
             self.content = content
         }
@@ -46,18 +46,17 @@ package final class ImageService: Sendable {
         _ name: String, pictures: [Picture], of app: App, address: (UploadID) -> String,
         change: (inout [String: String]) -> Void
     ) async throws(Refusal) -> ImageSet {
-        let found: ImageSet?
-        do {
-            found =
-                if let id = UploadID(name) {
-                    try await self.store.images(id, of: app.id, at: self.clocks.now())
-                } else {
-                    nil
-                }
-        } catch { throw Refusal(error) }
-        guard var images = found else { throw Refusal(.objectUnknown, "The media_id does not exist") }
+        guard var images = try await self.images(name, of: app) else {
+            throw Refusal(.objectUnknown, "The media_id does not exist")
+        }
         change(&images.urls)
         return try await self.keep(images, pictures, address)
+    }
+
+    /// The URLs of a media id; nil for one that the app does not have.
+    func images(_ name: String, of app: App) async throws(Refusal) -> ImageSet? {
+        guard let id = UploadID(name) else { return nil }
+        do { return try await self.store.images(id, of: app.id, at: self.clocks.now()) } catch { throw Refusal(error) }
     }
 
     /// The bytes of a picture, for whoever knows its name.
@@ -75,14 +74,10 @@ package final class ImageService: Sendable {
         _ images: ImageSet, _ pictures: [Picture], _ address: (UploadID) -> String
     ) async throws(Refusal) -> ImageSet {
         var images = images
-        var contents: [(id: UploadID, content: [UInt8])] = []
-        for picture in pictures {
-            let id = UploadID()
-            images.urls[picture.key] = address(id)
-            contents.append((id, picture.content))
-        }
+        for picture in pictures { images.urls[picture.key] = address(picture.content.id) }
         do {
-            try await self.store.keepImages(images, pictures: contents, at: self.clocks.now())
+            try await self.store.keepImages(
+                images, pictures: pictures.map { ($0.content.id, $0.content.pieces) })
         } catch {
             throw Refusal(error)
         }

@@ -19,7 +19,10 @@ final class TestResponder: HTTPResponder {
 
     func family(of target: RequestTarget) -> Family { target.segments.first == "device" ? .device : .push }
 
-    func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { Self.bodyLimit }
+    /// In parts below `/upload`.
+    func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
+        target.segments.first == "upload" ? .inParts(max: Self.bodyLimit) : .whole(max: Self.bodyLimit)
+    }
 
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         self.requests.withLock { $0.append(request) }
