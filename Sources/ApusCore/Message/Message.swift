@@ -88,8 +88,9 @@ package struct Message: Sendable, Equatable {
 
 /// One number per platform.
 package struct PlatformCounts: Sendable, Equatable {
-    /// By the platform's raw value; in place, because every push has several of these.
-    private var counts = SIMD8<Int>()
+    /// By the platform's raw value; in place, because every push has several of these. Not a vector: the frames of
+    /// async functions are not aligned as wide as vectors must be.
+    private var counts = InlineArray<5, Int>(repeating: 0)
 
     package init() {}
 
@@ -99,13 +100,17 @@ package struct PlatformCounts: Sendable, Equatable {
         set { self.counts[Int(platform.rawValue)] = newValue }
     }
 
+    package static func == (left: Self, right: Self) -> Bool {
+        Platform.allCases.allSatisfy { left[$0] == right[$0] }
+    }
+
     /// Platform by platform.
     package static func + (left: Self, right: Self) -> Self {
         var sum = left
-        sum.counts &+= right.counts
+        for platform in Platform.allCases { sum[platform] += right[platform] }
         return sum
     }
 
     /// All platforms together.
-    package var sum: Int { self.counts.wrappedSum() }
+    package var sum: Int { Platform.allCases.reduce(0) { $0 + self[$1] } }
 }
