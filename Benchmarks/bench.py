@@ -35,13 +35,13 @@ class Bench:
         self.server_cpus = str(cpus[0]) if len(cpus) > 1 else None
         self.client_cpus = ",".join(map(str, cpus[1:])) if len(cpus) > 1 else None
 
-    def run_load(self, options, measures):
+    def run_load(self, options, measures, pins=True):
         """Runs the load client and returns what it measured, by name."""
-        process = self.start_load(options, measures)
+        process = self.start_load(options, measures, pins)
         return self.end_load(process)
 
-    def start_load(self, options, measures):
-        command = pinned(self.client_cpus, [str(self.load), *map(str, options), *measures])
+    def start_load(self, options, measures, pins=True):
+        command = pinned(self.client_cpus if pins else None, [str(self.load), *map(str, options), *measures])
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def end_load(self, process):

@@ -21,7 +21,7 @@ FRAME_BYTES = 200
 ENVELOPE = (
     '{"op":"push","msg_id":"","sent_at":1700000000000,"expires_at":1700000000000,"notification":{"alert":""}}'
 )
-MESSAGE_ID_DIGITS = 18
+MESSAGE_ID_DIGITS = 15
 
 
 def raise_descriptor_limit():
