@@ -26,7 +26,7 @@ def fan_out(bench, server, devices):
     """One server, started for this, with so many devices."""
     rounds = max(5, 100_000 // devices) if not bench.is_quick else 10
     # The first device of a server pays for what all of them share: the empty server has had one, and a push.
-    measures = ["connect", f"idle:{3 if bench.is_quick else 8}", "rounds:3", f"rounds:{rounds}",
+    measures = ["connect", f"idle:{3 if bench.is_quick else 5}", "rounds:3", f"rounds:{rounds}",
                 f"outstanding:{rounds * 2}:4"]
     if server.name == "apus":
         measures += ["acked:3", f"acked:{rounds}"]

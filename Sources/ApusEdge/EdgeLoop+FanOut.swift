@@ -16,7 +16,7 @@ extension EdgeLoop {
             let isOther = self.wide.first.map { $0.app != delivery.deliverable.app } ?? false
             if isOther || self.wide.count == WidePush.walkMax { self.fanOut() }
             self.wide.append(WidePush(delivery, to: recipients))
-            return self.scheduleTurnEnd()
+            return self.scheduleWalk()
         }
         // What was rung for before goes first.
         self.fanOut()
@@ -33,12 +33,27 @@ extension EdgeLoop {
         self.scheduleTurnEnd()
     }
 
+    /// A walk begins at the end of this turn. Where the last one had several pushes to bring, more are on their way as a
+    /// rule, held up by that very walk: then it waits a little for them, and one write brings them all.
+    private func scheduleWalk() {
+        guard !self.isGathering else { return }
+        let delay = min(EdgeSettings.gatheringMax, .nanoseconds(self.lastWalk.duration.nanoseconds / 4))
+        guard self.lastWalk.pushes > 1, delay >= EdgeSettings.gatheringMin else { return self.scheduleTurnEnd() }
+        self.isGathering = true
+        let here = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.eventLoop.scheduleTask(in: delay) {
+            here.value.isGathering = false
+            here.value.scheduleTurnEnd()
+        }
+    }
+
     /// Sends what was rung for to a crowd: one walk over the connections of its app, one write to the socket of each.
     ///
     /// What is known of a connection lies far from what is known of the one before it, and fetching it costs more than
     /// anything done with it: so everything is done at one visit.
     func fanOut() {
         guard let app = self.wide.first?.app else { return }
+        let start = self.eventLoop.now
         var pushes = self.wide
         self.wide = []
         var joined = JoinedFrames()
@@ -57,6 +72,7 @@ extension EdgeLoop {
         for push in pushes where !push.sent.isEmpty {
             self.sent[push.push.delivery.deliverable.id, default: []].append(contentsOf: push.sent)
         }
+        self.lastWalk = (pushes.count, self.eventLoop.now - start)
     }
 
     /// What to write to a connection of a push that is rung for; the push counts as sent then.

@@ -24,6 +24,10 @@ final class EdgeLoop {
     private var isTurnScheduled = false
     /// Rung for and not yet sent: pushes of one app to a crowd, in order.
     var wide: [WidePush] = []
+    /// Whether the walk that brings them waits for more.
+    var isGathering = false
+    /// What the last walk had to bring, and how long it took.
+    var lastWalk = (pushes: 0, duration: TimeAmount.zero)
     var sent: [MessageID: [Ordinal]] = [:]
     var receipts: [GatheredReceipt] = []
     /// Batches of receipts so far that came from crowds; wraps around.
@@ -103,7 +107,7 @@ extension EdgeLoop {
 
     private func endTurn() {
         self.isTurnScheduled = false
-        self.fanOut()
+        if !self.isGathering { self.fanOut() }
         let dirty = self.dirty
         self.dirty = []
         // A walk may have flushed some on its way.

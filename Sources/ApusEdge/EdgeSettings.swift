@@ -18,6 +18,8 @@ package struct EdgeSettings: Sendable {
     package var crowdMin = 64
     /// How long the answers to the receipts of a crowd wait for the next push to go with.
     package var crowdDelay = TimeAmount.seconds(1)
+    /// A walk over a crowd waits for further pushes at most this long; a shorter wait than the other is not worth it.
+    static let (gatheringMax, gatheringMin) = (TimeAmount.milliseconds(10), TimeAmount.milliseconds(1))
     /// Pushes read from the store at a time while a session catches up.
     package var pageMax = 64
     /// The longest body of a plain request.
