@@ -33,8 +33,8 @@ extension EdgeLoop {
         self.scheduleTurnEnd()
     }
 
-    /// A walk begins at the end of this turn. Where the last one had several pushes to bring, more are on their way as a
-    /// rule, held up by that very walk: then it waits a little for them, and one write brings them all.
+    /// A walk begins at the end of this turn. Where the last one had several pushes to bring, more are on their way as
+    /// a rule, held up by that very walk: then it waits a little for them, and one write brings them all.
     private func scheduleWalk() {
         guard !self.isGathering else { return }
         let delay = min(EdgeSettings.gatheringMax, .nanoseconds(self.lastWalk.duration.nanoseconds / 4))
@@ -67,7 +67,10 @@ extension EdgeLoop {
                 chosen |= 1 << UInt64(index)
             }
             guard chosen != 0 else { continue }
-            connection.send(joined.buffer(of: &pushes, chosen, for: connection))
+            connection.send(
+                joined.buffer(
+                    of: &pushes, chosen, for: connection.platform, over: connection.outlet.transport,
+                    behind: connection.takeAnswer()))
         }
         for push in pushes where !push.sent.isEmpty {
             self.sent[push.push.delivery.deliverable.id, default: []].append(contentsOf: push.sent)

@@ -15,7 +15,7 @@ package struct EdgeSettings: Sendable {
     /// What may be in memory for one connection before sending pauses.
     package var inFlightMaxBytes = 262_144
     /// So many receipts of one batch come from a crowd.
-    package var crowdMin = 64
+    package var crowdMin = 16
     /// How long the answers to the receipts of a crowd wait for the next push to go with.
     package var crowdDelay = TimeAmount.seconds(1)
     /// A walk over a crowd waits for further pushes at most this long; a shorter wait than the other is not worth it.

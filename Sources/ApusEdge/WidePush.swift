@@ -32,13 +32,16 @@ struct JoinedFrames {
     private var key: Key?
     private var buffer = ByteBuffer()
 
-    /// The chosen pushes, behind the answer that waits for the connection, which is taken.
+    /// The chosen pushes as they go to a connection.
     ///
-    /// - Parameter chosen: a bit for each of the pushes.
-    mutating func buffer(of pushes: inout [WidePush], _ chosen: UInt64, for connection: Connection) -> ByteBuffer {
-        let key = Key(
-            chosen: chosen, platform: connection.platform, transport: connection.outlet.transport,
-            answer: connection.takeAnswer())
+    /// - Parameters:
+    ///   - chosen: a bit for each of the pushes; at least one.
+    ///   - answer: what the connection is still to get before them.
+    mutating func buffer(
+        of pushes: inout [WidePush], _ chosen: UInt64, for platform: Platform, over transport: Transport,
+        behind answer: ByteBuffer?
+    ) -> ByteBuffer {
+        let key = Key(chosen: chosen, platform: platform, transport: transport, answer: answer)
         if self.key == key { return self.buffer }
         var parts = key.answer.map { [$0] } ?? []
         for index in pushes.indices where chosen >> UInt64(index) & 1 == 1 {
