@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures a release build of Apus beside its peers and prints a table with ratios.
 
-    make bench              everything, about ten minutes
-    make bench QUICK=1      a small form, about a minute
+    make bench              everything, six minutes and more
+    make bench QUICK=1      a small form, half a minute
     make bench ONLY=edge    one chapter
 
 Sides alternate, and every figure is a median. Read ratios rather than microseconds: the machine is never quiet.
