@@ -4,13 +4,13 @@ SHELL := /bin/bash
 PYTHON_ENV := .build-python
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: help demo test build setup lint format clean bench-import
+.PHONY: help demo test build bench bench-import setup lint format clean
 
 help:
 	@echo 'make demo   builds, starts a server with a demo app, pushes to three devices (stops with Ctrl-C)'
 	@echo 'make test   runs all tests, unit to end-to-end'
 	@echo 'make lint   checks formatting and the conformance files;  make format  formats'
-	@echo 'make build  builds for production: .build/release/apus'
+	@echo 'make build  builds for production: .build/release/apus;  make bench  measures it (QUICK=1: in a minute)'
 
 demo: setup
 	swift build --product apus
@@ -28,6 +28,12 @@ build: setup
 
 bench-import: build
 	Benchmarks/import "$$(swift build -c release --show-bin-path)/apus"
+
+bench: build
+	@mkdir -p .build/bench
+	cc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o .build/bench/load Benchmarks/Load/*.c -lm
+	python3 Benchmarks/bench.py --apus .build/release/apus --load .build/bench/load \
+		--results .build/bench/results.json $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 setup:
 	@scripts/setup

@@ -4,15 +4,16 @@ package enum Base64 {
 
     /// With padding.
     package static func encode(_ bytes: some Collection<UInt8>) -> String {
+        let bytes = Array(bytes)
         var text: [UInt8] = []
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let group = Array(rest.prefix(3))
-            rest = rest.dropFirst(3)
-            let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << (8 * UInt32(3 - group.count))
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let count = min(3, bytes.count - start)
+            var bits: UInt32 = 0
+            for offset in 0..<3 { bits = bits << 8 | (offset < count ? UInt32(bytes[start + offset]) : 0) }
             for position in 0..<4 {
                 let index = Int(bits >> (18 - 6 * UInt32(position)) & 0x3F)
-                text.append(position <= group.count ? Self.alphabet[index] : UInt8(ascii: "="))
+                text.append(position <= count ? Self.alphabet[index] : UInt8(ascii: "="))
             }
         }
         return String(decoding: text, as: UTF8.self)
