@@ -9,6 +9,7 @@ final class Gate: Sendable {
     let settings: HTTPSettings
     let isSecure: Bool
     let registry: ConnectionRegistry
+    let bodies: BodyBudget
     private let logger: Logger
 
     init(
@@ -19,6 +20,7 @@ final class Gate: Sendable {
         self.settings = settings
         self.isSecure = isSecure
         self.registry = registry
+        self.bodies = BodyBudget(bytesMax: settings.bodiesMaxBytes)
         self.logger = logger
     }
 
@@ -79,22 +81,30 @@ struct RequestAssembly {
     let head: RequestHead
     let framing: RequestFraming
     private let limit: Int
+    private let budget: BodyBudget
+    /// Of the budget, once the body is large.
+    private var share: BodyShare?
     private var body = ByteBuffer()
     private(set) var isTooLarge = false
+    /// Whether there was no memory for the body; like one that is too large, it is not kept.
+    private var isUnaffordable = false
 
-    init(_ head: RequestHead, _ framing: RequestFraming, limit: Int) {
+    init(_ head: RequestHead, _ framing: RequestFraming, limit: Int, budget: BodyBudget) {
         self.head = head
         self.framing = framing
         self.limit = limit
+        self.budget = budget
         if case .length(let length) = framing.body { self.isTooLarge = length > limit }
     }
 
-    /// Keeps more of the body; drops all of it once it is over the limit.
+    /// Keeps more of the body; drops all of it once it is over the limit, or over what there is memory for.
     mutating func append(_ bytes: ByteBuffer) {
-        guard !self.isTooLarge else { return }
-        guard self.body.readableBytes + bytes.readableBytes <= self.limit else {
-            self.isTooLarge = true
+        guard !self.isTooLarge, !self.isUnaffordable else { return }
+        self.isTooLarge = self.body.readableBytes + bytes.readableBytes > self.limit
+        self.isUnaffordable = !self.isTooLarge && !self.canAfford(bytes.readableBytes)
+        guard !self.isTooLarge, !self.isUnaffordable else {
             self.body = ByteBuffer()
+            self.share = nil
             return
         }
         if self.body.readableBytes == 0 {
@@ -106,11 +116,23 @@ struct RequestAssembly {
         }
     }
 
+    /// Takes what so many more bytes cost of the budget.
+    private mutating func canAfford(_ bytes: Int) -> Bool {
+        let total = self.body.readableBytes + bytes
+        guard total > BodyBudget.freeBytes else { return true }
+        if let share = self.share { return share.grow(by: bytes) }
+        let share = BodyShare(of: self.budget)
+        self.share = share
+        return share.grow(by: total)
+    }
+
     /// The request as the responder is to see it.
     func request(peer: SocketAddress?, isSecure: Bool) -> HTTPRequest {
         let body: RequestBody =
             if self.isTooLarge {
                 .refused(Refusal(.tooLarge, "The body is larger than \(self.limit) bytes"))
+            } else if self.isUnaffordable {
+                .refused(Refusal(.overloaded))
             } else if let encoding = self.framing.contentEncoding, self.body.readableBytes > 0 {
                 .refused(Refusal(.badValue, "Content-Encoding must be identity, not \(encoding)"))
             } else {

@@ -207,7 +207,7 @@ extension HTTP1Connection {
     private func received(_ head: RequestHead, _ framing: RequestFraming) {
         if case .idle = self.phase { self.begin() }
         let limit = self.gate.responder.bodyLimit(for: head.target, head.method)
-        let assembly = RequestAssembly(head, framing, limit: limit)
+        let assembly = RequestAssembly(head, framing, limit: limit, budget: self.gate.bodies)
         self.assembly = assembly
         if assembly.isTooLarge {
             self.ask(isComplete: false)

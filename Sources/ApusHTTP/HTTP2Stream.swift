@@ -84,7 +84,8 @@ final class HTTP2Stream: ChannelInboundHandler {
 
     private func received(_ head: RequestHead) {
         let limit = self.gate.responder.bodyLimit(for: head.target, head.method)
-        let assembly = RequestAssembly(head, RequestFraming(stream: head.headers), limit: limit)
+        let assembly = RequestAssembly(
+            head, RequestFraming(stream: head.headers), limit: limit, budget: self.gate.bodies)
         self.assembly = assembly
         if assembly.isTooLarge {
             self.ask()

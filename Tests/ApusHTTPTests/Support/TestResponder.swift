@@ -10,16 +10,22 @@ final class TestResponder: HTTPResponder {
 
     static let bodyLimit = 100
 
+    private let bodyLimit: Int
     private let answering: Answering
     private let requests = Mutex<[HTTPRequest]>([])
 
-    init(_ answering: @escaping Answering = { _ in .json("{}") }) { self.answering = answering }
+    init(
+        bodyLimit: Int = TestResponder.bodyLimit, _ answering: @escaping Answering = { _ in .json("{}") }
+    ) {
+        self.bodyLimit = bodyLimit
+        self.answering = answering
+    }
 
     var asked: [HTTPRequest] { self.requests.withLock { $0 } }
 
     func family(of target: RequestTarget) -> Family { target.segments.first == "device" ? .device : .push }
 
-    func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { Self.bodyLimit }
+    func bodyLimit(for target: RequestTarget, _ method: HTTPMethod) -> Int { self.bodyLimit }
 
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         self.requests.withLock { $0.append(request) }
