@@ -4,12 +4,13 @@ SHELL := /bin/bash
 PYTHON_ENV := .build-python
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: help demo test fault build setup lint format clean
+.PHONY: help demo test fault soak build setup lint format clean
 
 help:
 	@echo 'make demo   builds, starts a server with a demo app, pushes to three devices (stops with Ctrl-C)'
 	@echo 'make test   runs all tests, unit to end-to-end'
-	@echo 'make fault  kills, starves and fills a server under load, and balances the books (three minutes)'
+	@echo 'make fault  kills, starves and fills a server under load, and balances the books (FAULT="--seconds 60")'
+	@echo 'make soak   twenty minutes of mixed load, with memory and descriptors flat (SOAK="--minutes 5")'
 	@echo 'make lint   checks formatting and the conformance files;  make format  formats'
 	@echo 'make build  builds for production: .build/release/apus'
 
@@ -27,6 +28,10 @@ test: setup
 fault: setup $(PYTHON_ENV)/bin/pytest
 	swift build --product apus
 	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/python Tests/Fault/fault.py $(FAULT)
+
+soak: setup $(PYTHON_ENV)/bin/pytest
+	swift build --product apus
+	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/python Tests/Fault/soak.py $(SOAK)
 
 $(PYTHON_ENV)/bin/pytest: Tests/EndToEnd/requirements.txt
 	@test -x $@ || python3 -m venv $(PYTHON_ENV)

@@ -84,8 +84,19 @@ class Run:
         await asyncio.to_thread(self.server.kill)
         self.shim.heal()
         await asyncio.to_thread(self.server.start)
+        if self.random.random() < 0.3:
+            await self.ledger_of_the_server()
         self.load.up.set()
         self.faults["killed"] += 1
+
+    async def ledger_of_the_server(self):
+        """Asks the store to balance its own books. Returns them, by app key."""
+        command = ["ledger", "--json", "--each", "--data", self.server.data]
+        done = await asyncio.to_thread(apus.run, *command, env=self.shim.environment)
+        if done.returncode != 0:
+            self.ledger.complain(f"apus ledger: {done.stderr}")
+        self.faults["server's ledger asked"] += 1
+        return {book["app_key"]: book for book in json.loads(done.stdout)["apps"]} if done.stdout else {}
 
     async def newcomer(self):
         """A device that registers amidst it all; should its answer be lost, it stays as nobody's."""
@@ -110,10 +121,11 @@ class Run:
     async def full_disk(self):
         """The disk fills up for a while."""
         filler = self.server.data.parent / "filler"
-        with open(filler, "wb") as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(1 << 16))
-                file.flush()
+        file = os.open(filler, os.O_WRONLY | os.O_CREAT)
+        with contextlib.suppress(OSError):
+            while os.write(file, bytes(1 << 16)):
+                pass
+        os.close(file)
         await self.load.rest(0.3, 1)
         filler.unlink()
         self.faults["disk full"] += 1
@@ -246,8 +258,10 @@ class Run:
     async def audit(self):
         """Holds the reports against the books, push by push. Returns the sums, by app and bucket."""
         sums = {}
+        books = await self.ledger_of_the_server()
         for name, (app, waiting_max) in self.apps.items():
             table = self.ledger.check(app, waiting_max)
+            self._compare(table, books[app.key])
             sums[name] = [collections.Counter(), collections.Counter()]
             for least, most in table.values():
                 sums[name][0] += least
@@ -262,6 +276,17 @@ class Run:
             await self._audit_states(caller, app)
             caller.close()
         return sums
+
+    def _compare(self, table, book):
+        """Holds the server's ledger against ours, push by push and bucket by bucket."""
+        lines = {line["msg_id"]: line for line in book["pushes"]}
+        if lines.keys() != table.keys():
+            self.ledger.complain(f"pushes in one ledger alone: {sorted(lines.keys() ^ table.keys())}")
+        for msg_id, line in lines.items():
+            least, most = table.get(msg_id, (collections.Counter(), collections.Counter()))
+            wrong = {name: line[name] for name in BUCKETS if not least[name] <= line[name] <= most[name]}
+            if wrong or line["targets"] != sum(line[name] for name in BUCKETS):
+                self.ledger.complain(f"{msg_id}: the server says {line}, the books {dict(least)} to {dict(most)}")
 
     def _audit(self, app, entry, least, most):
         devices = [device for device in self.ledger.devices if device.app is app]

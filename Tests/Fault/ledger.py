@@ -259,7 +259,7 @@ class Ledger:
         if has_ended or (may_have_ended and came_last is False):
             if came_last:
                 self.complain(f"{name}: withdrawn or overridden, and came")
-            return places
+            return places if has_ended or not push.is_short else places | {"expired"}
         if push.is_short:
             if came_last:
                 self.complain(f"{name}: expired, and came")

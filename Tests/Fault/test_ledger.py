@@ -142,6 +142,15 @@ def test_a_withdrawal_without_an_answer_may_have_been_done_or_not(world):
     assert world.close(waiting=[]) == {"withdrawn"} and not world.ledger.wrong
 
 
+def test_a_short_push_with_such_a_withdrawal_may_have_expired_instead(world):
+    world.push.withdrawals.append(Span())
+    world.push.time_to_live = 1
+    world.device.waiting = set()
+    world.ledger.settle(world.kept)
+    least, most = world.ledger.check(APP, 0)["10"]
+    assert not least and most == {"withdrawn": 1, "expired": 1} and not world.ledger.wrong
+
+
 def test_expired_and_came(world):
     world.push.time_to_live = 1
     world.close(waiting=["10"])
