@@ -40,27 +40,39 @@ extension PushService {
         }
     }
 
-    /// Does one thing with every item: in order within a lane, the lanes side by side, so that all share few commits.
+    /// Lanes of one call that are under way at a time: enough to share commits well, few enough that what they take in
+    /// memory (some ten kilobytes each) is bounded by the number of callers.
+    static let lanesMax = 64
+
+    /// Does one thing with every item: in order within a lane, many lanes side by side, so that all share few commits.
     private func inLanes<Item: Sendable>(
         _ items: [Item], lane: (Item) -> String,
         _ body: @escaping @Sendable (Item) async throws(Refusal) -> PushAnswer
     ) async -> [Result<PushAnswer, Refusal>] {
         let lanes = Dictionary(grouping: items.enumerated(), by: { lane($0.element) })
         let outcomes = await withTaskGroup(of: [(Int, Result<PushAnswer, Refusal>)].self) { group in
-            for lane in lanes.values {
-                group.addTask {
-                    var outcomes: [(Int, Result<PushAnswer, Refusal>)] = []
-                    for (place, item) in lane {
-                        do throws(Refusal) {
-                            outcomes.append((place, .success(try await body(item))))
-                        } catch {
-                            outcomes.append((place, .failure(error)))
+            var all: [(Int, Result<PushAnswer, Refusal>)] = []
+            var waiting = Array(lanes.values)[...]
+            var underWay = 0
+            while true {
+                while underWay < Self.lanesMax, let lane = waiting.popFirst() {
+                    underWay += 1
+                    group.addTask {
+                        var outcomes: [(Int, Result<PushAnswer, Refusal>)] = []
+                        for (place, item) in lane {
+                            do throws(Refusal) {
+                                outcomes.append((place, .success(try await body(item))))
+                            } catch {
+                                outcomes.append((place, .failure(error)))
+                            }
                         }
+                        return outcomes
                     }
-                    return outcomes
                 }
+                guard let done = await group.next() else { return all }
+                all += done
+                underWay -= 1
             }
-            return await group.reduce(into: []) { $0 += $1 }
         }
         return outcomes.sorted { $0.0 < $1.0 }.map(\.1)
     }
