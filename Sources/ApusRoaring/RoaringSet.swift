@@ -160,6 +160,9 @@ extension RoaringSet {
         return self
     }
 
+    /// What it takes in memory, roughly: the size of its portable format as it is now.
+    package var sizeBytes: Int { roaring_bitmap_portable_size_in_bytes(self.bitmap) }
+
     /// The portable Roaring format, the same on every machine; runs are compressed.
     package var portableBytes: [UInt8] {
         let packed = self.optimized()

@@ -176,6 +176,13 @@ extension FaultyStore {
         return try await self.real.testDevices(of: app, query)
     }
 
+    package func ledger(
+        of app: AppID, after: MessageID, limit: Int
+    ) async throws(StoreError) -> [LedgerRecord] {
+        try self.reading()
+        return try await self.real.ledger(of: app, after: after, limit: limit)
+    }
+
     package func lastImport() async throws(StoreError) -> ImportPlace {
         try self.reading()
         return try await self.real.lastImport()

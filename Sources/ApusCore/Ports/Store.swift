@@ -71,6 +71,10 @@ package protocol Store: AccountStore, UploadStore {
     /// Everything that is remembered of one message, as of one moment; nil when there is none.
     func history(of message: MessageID) async throws(StoreError) -> MessageHistory?
 
+    /// What the ledger is worked out from: an app's messages in order of their numbers, those after `after`, each page
+    /// as of one moment.
+    func ledger(of app: AppID, after: MessageID, limit: Int) async throws(StoreError) -> [LedgerRecord]
+
     /// The devices whose app was opened in the hours that touch the span, `until` excluded.
     ///
     /// Kept for 92 days: the 60 that statistics reach back, and on to the start of a month.
