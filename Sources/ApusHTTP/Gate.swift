@@ -112,11 +112,11 @@ struct RequestAssembly {
 
     /// Keeps more of the body; drops all of it once it is over the limit, or over what there is memory for.
     mutating func append(_ bytes: ByteBuffer) {
-        guard !self.isCutShort else { return }
+        guard !self.isCutShort, !self.isUnaffordable else { return }
         self.isTooLarge = self.body.readableBytes + bytes.readableBytes > self.intake.bytesMax
         self.isUnaffordable = !self.isTooLarge && !self.canAfford(bytes.readableBytes)
         guard !self.isTooLarge, !self.isUnaffordable else {
-            self.isCutShort = true
+            self.isCutShort = self.isTooLarge
             self.body = ByteBuffer()
             self.share = nil
             return

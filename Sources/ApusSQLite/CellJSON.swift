@@ -30,8 +30,8 @@ enum CellJSON {
     /// device.
     ///
     /// - Parameter body: gets the strings until it returns false.
-    /// - Returns: what the last call of `body` returned, true for an empty list; nil, perhaps after some calls, when the
-    ///   text is not strings without a backslash and with nothing but commas between them.
+    /// - Returns: what the last call of `body` returned, true for an empty list; nil, perhaps after some calls, when
+    ///   the text is not strings without a backslash and with nothing but commas between them.
     static func eachPlain(
         _ text: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Bool
     ) -> Bool? {

@@ -88,7 +88,8 @@ import Testing
         }
         #expect(try await fixture.store.lastOrdinal(of: fixture.app) == 9)
         for (range, expected) in [(0...4, [1, 3]), (3...5, [3, 5]), (6...Ordinal.max, [9]), (10...11, [])]
-            as [(ClosedRange<Ordinal>, [Ordinal])] {
+            as [(ClosedRange<Ordinal>, [Ordinal])]
+        {
             let page = try await fixture.store.audience(of: fixture.app, in: range)
             let kept = AudiencePage(devices.filter { range.contains($0.ordinal) }.sorted { $0.ordinal < $1.ordinal })
             #expect(page.entries == kept.entries && page.bearings == kept.bearings)

@@ -2,10 +2,15 @@
 package struct AudiencePage: Sendable {
     /// One device, but for its tags.
     package struct Entry: Sendable, Equatable {
+        /// As ``Device/ordinal``.
         package let ordinal: Ordinal
+        /// As ``Device/registrationID``.
         package let registrationID: RegistrationID
+        /// As ``Device/platform``.
         package let platform: Platform
+        /// As ``Device/alias``.
         package let alias: Alias?
+        /// As ``Device/isTest``.
         package let isTest: Bool
         /// As ``Device/activeAt``.
         package let activeAt: Timestamp
@@ -25,6 +30,7 @@ package struct AudiencePage: Sendable {
 
     /// A tag with the devices of the page that carry it.
     package struct Bearing: Sendable, Equatable {
+        /// What they carry.
         package let tag: Tag
         /// In the order in which they were appended.
         package fileprivate(set) var bearers: [Ordinal]

@@ -57,7 +57,8 @@ enum Bearers {
         switch self {
         case .one(let only): self = .few([only, ordinal])
         case .few(let list) where list.isEmpty: self = .one(ordinal)
-        case .few(let list): self = list.count < Self.fewMax ? .few(list + [ordinal]) : .many(Ordinals(list + [ordinal]))
+        case .few(let list) where list.count < Self.fewMax: self = .few(list + [ordinal])
+        case .few(let list): self = .many(Ordinals(list + [ordinal]))
         case .many(var set):
             // Let go of it first: a set that is referred to twice is copied when it changes.
             self = .few([])

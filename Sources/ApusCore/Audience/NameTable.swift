@@ -1,8 +1,8 @@
 /// From registration ids to ordinals: exact, in a third of the memory of a dictionary of strings.
 ///
-/// The names lie one behind another in one array of bytes. An open-addressing table with linear probing holds, for each
-/// of them, its ordinal and 32 bits of its hash: what is looked up is compared byte by byte, and the table grows without
-/// reading a name. Names are never removed, because a device keeps its name as long as its app lives.
+/// The names lie one behind another in one array of bytes. An open-addressing table with linear probing holds of each
+/// its ordinal and 32 bits of its hash: what is looked up is compared byte by byte, and the table grows without reading
+/// a name. Names are never removed, because a device keeps its name as long as its app lives.
 struct NameTable: Sendable {
     /// Names begin at multiples of it, so that 32 bits reach 16 GiB of them.
     private static let unit = 4
