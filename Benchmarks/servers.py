@@ -1,6 +1,7 @@
 """The servers that are measured, started on loopback with settings of their own and stopped again."""
 
 import base64
+import http.client
 import json
 import os
 import resource
@@ -82,6 +83,18 @@ class Server:
     def pids(self):
         return [self.process.pid]
 
+    def cpu_seconds(self):
+        """User and system time of all threads so far."""
+        ticks = 0
+        for pid in self.pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self):
+        return sum(
+            int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for pid in self.pids())
+
     def load_options(self):
         options = ["--kind", self.name]
         for pid in self.pids():
@@ -101,6 +114,13 @@ class Apus(Server):
              "--master-secret", MASTER_SECRET, "--limit", "push_per_minute=0"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.api_port, self.edge_port = free_port(), free_port()
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.api_port)
+
+    def run(self, *command):
+        """Runs an operator's command on the store."""
+        subprocess.run(
+            [self.binary, *map(str, command), "--data", self.data], check=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
 
     def start(self):
         command = [
@@ -121,7 +141,18 @@ class Apus(Server):
             "--body", json.dumps(body, separators=(",", ":"))]
 
 
-class Nchan(Server):
+class Nginx(Server):
+    """What both of its uses share: a master and one worker."""
+
+    def stop(self, signal_number=signal.SIGTERM):
+        super().stop(signal.SIGTERM)
+
+    def pids(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+
+class Nchan(Nginx):
     """nginx with one worker and the nchan module: keeps nothing, knows no devices, asks for no acks."""
 
     name = "nchan"
@@ -164,15 +195,41 @@ class Nchan(Server):
         self.process = subprocess.Popen(pinned(self.cpus, command), stderr=subprocess.DEVNULL)
         wait_until(lambda: is_open(self.port), f"nginx did not start, see {self.folder}/error.log;")
 
-    def stop(self, signal_number=signal.SIGTERM):
-        super().stop(signal.SIGTERM)
-
-    def pids(self):
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [self.process.pid, *map(int, children)]
-
     def load_options(self):
         address = f"127.0.0.1:{self.port}"
         return super().load_options() + [
             "--devices-at", address, "--publish-at", address, "--device-path", "/sub", "--publish-path", "/pub",
             "--body", "x" * FRAME_BYTES]
+
+
+class NginxStatic(Nginx):
+    """nginx with one worker that answers every request with the same few bytes, from memory."""
+
+    name = "nginx"
+
+    def start(self):
+        self.api_port = free_port()
+        configuration = self.folder / "nginx.conf"
+        configuration.write_text(f"""
+            daemon off;
+            worker_processes 1;
+            pid {self.folder}/pid;
+            error_log {self.folder}/error.log;
+            events {{ worker_connections 4096; }}
+            http {{
+                access_log off;
+                keepalive_requests 100000000;
+                client_body_temp_path {self.folder}/body;
+                proxy_temp_path {self.folder}/proxy;
+                fastcgi_temp_path {self.folder}/fastcgi;
+                uwsgi_temp_path {self.folder}/uwsgi;
+                scgi_temp_path {self.folder}/scgi;
+                server {{
+                    listen 127.0.0.1:{self.api_port} backlog=4096;
+                    location / {{ return 200 '{{"sendno":"0","msg_id":"891060238147584"}}'; }}
+                }}
+            }}
+            """)
+        command = ["nginx", "-p", str(self.folder), "-c", str(configuration)]
+        self.process = subprocess.Popen(pinned(self.cpus, command), stderr=subprocess.DEVNULL)
+        wait_until(lambda: is_open(self.api_port), f"nginx did not start, see {self.folder}/error.log;")

@@ -1,0 +1,108 @@
+"""Many registered devices: what they cost in memory and at a restart, and what an audience adds to a push.
+
+Two sizes, the second ten times the first: what must not grow with the devices does not.
+"""
+
+import base64
+import http.client
+import json
+import random
+import statistics
+import time
+
+from servers import APP_KEY, MASTER_SECRET, Apus, wait_until
+
+PLATFORMS = ["android", "ios", "hmos"]
+
+
+def audience_chapter(bench):
+    sizes = [20_000, 200_000] if bench.is_quick else [100_000, 1_000_000]
+    for devices in sizes:
+        measure(bench, devices, has_bars=devices == 1_000_000)
+
+
+def write_devices(path, count):
+    """One device a line, with five tags and, every other one, an alias; the same for every run."""
+    rng = random.Random(7)
+    with open(path, "w", encoding="ascii", buffering=1 << 20) as file:
+        for number in range(count):
+            tags = [f"city{rng.randrange(300)}", f"v{rng.randrange(20)}", f"lang{rng.randrange(10)}",
+                    "vip" if rng.random() < 0.3 else "free", f"group{rng.randrange(1000)}"]
+            device = {"registration_id": f"1{number:018x}", "platform": rng.choice(PLATFORMS), "tags": tags}
+            if number % 2 == 0:
+                device["alias"] = f"user{number}"
+            file.write(json.dumps(device, separators=(",", ":")) + "\n")
+
+
+def expressions(devices):
+    """Legal audiences of every kind, up to their limits."""
+    some = random.Random(3).sample(range(devices), 1000)
+    return {
+        "one device": {"registration_id": [f"1{some[0]:018x}"]},
+        "1000 devices": {"registration_id": [f"1{number:018x}" for number in some]},
+        "1000 aliases": {"alias": [f"user{number // 2 * 2}" for number in some]},
+        "one tag": {"tag": ["vip"]},
+        "20 tags or": {"tag": [f"group{number}" for number in range(20)]},
+        "20 tags and": {"tag_and": ["vip", "v1", "lang1"] + [f"v{number}" for number in range(2, 19)]},
+        "20 tags not": {"tag_not": ["vip", "v1", "lang1"] + [f"group{number}" for number in range(17)]},
+        "or, and, not": {
+            "tag": [f"city{number}" for number in range(20)], "tag_and": ["vip"],
+            "tag_not": [f"lang{number}" for number in range(5)]},
+        "all": "all",
+    }
+
+
+def measure(bench, devices, has_bars):
+    server = Apus(None, bench.apus)
+    lines = server.folder / "devices.jsonl"
+    write_devices(lines, devices)
+    server.run("device", "import", lines, "--app", APP_KEY)
+    lines.unlink()
+    with server:
+        # The import is in the log file still, and the first start has to fetch it from the disk: the second one counts.
+        push(server, {"tag": ["vip"]})
+        server.stop()
+        start = time.monotonic()
+        server.start()
+        wait_until(lambda: push(server, {"tag": ["vip"]})[1] == 200, "no push was accepted", seconds=120)
+        first = time.monotonic() - start
+        resident = server.resident_bytes() / (1 << 20)
+        added = latencies(bench, server, devices)
+    bench.note("apus", measure="audience", devices=devices, first_s=round(first, 2), resident_mib=round(resident),
+               worst_added_ms=added)
+    size = f"{devices} devices, 5 tags each"
+    bench.row(f"{size}: restart to the first accepted push", "s", [first], bar=3 if has_bars else None)
+    bench.row(f"{size}: resident memory of the server", "MiB", [resident], bar=286 if has_bars else None)
+    bench.row(f"{size}: the worst audience adds to a push, p50", "ms", [added["p50"]])
+    bench.row(f"{size}: the worst audience adds to a push, p99", "ms", [added["p99"]], bar=10 if has_bars else None)
+    bench.row(f"{size}: a push to one device, p50", "ms", [added["one"]])
+
+
+def latencies(bench, server, devices):
+    """What the most expensive expression takes beyond a push to one device, taken in turns."""
+    samples = {name: [] for name in expressions(devices)}
+    for _ in range(40 if bench.is_quick else 200):
+        for name, audience in expressions(devices).items():
+            samples[name].append(push(server, audience, "/v3/push/validate")[0])
+    base = statistics.median(samples["one device"])
+    ordered = {name: sorted(values) for name, values in samples.items()}
+    return {
+        "one": round(base, 3),
+        "p50": round(max(statistics.median(values) for values in ordered.values()) - base, 3),
+        "p99": round(max(values[int(len(values) * 0.99) - 1] for values in ordered.values()) - base, 3)}
+
+
+def push(server, audience, path="/v3/push"):
+    """Milliseconds and status of one push."""
+    connection = server.connection
+    body = json.dumps({"platform": "all", "audience": audience, "notification": {"alert": "hi"}})
+    credentials = base64.b64encode(f"{APP_KEY}:{MASTER_SECRET}".encode()).decode()
+    start = time.perf_counter()
+    try:
+        connection.request("POST", path, body, {"Authorization": f"Basic {credentials}"})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        return 0, 0
+    return (time.perf_counter() - start) * 1e3, answer.status
