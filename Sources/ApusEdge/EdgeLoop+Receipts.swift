@@ -21,15 +21,17 @@ extension EdgeLoop {
     /// again.
     private static let gatheredMax = 100_000
 
+    /// Ids in unanswered receipts of one connection, after which nothing more is read from it until they are answered.
+    private static let ackingMax = ClientFrame.messageIDsMax
+
     /// Takes a receipt; it goes out with all others that come before the batch under way is durable.
-    func gather(_ receipt: GatheredReceipt) {
+    func gather(_ receipt: GatheredReceipt, from connection: Connection) {
         guard self.receipts.count < Self.gatheredMax else {
-            if let connection = self.slots[receipt.connection] {
-                self.write(.error(Refusal(.overloaded)), ref: receipt.ref, to: connection)
-            }
-            return
+            return self.write(.error(Refusal(.overloaded)), ref: receipt.ref, to: connection)
         }
         self.receipts.append(receipt)
+        connection.ackingCount += receipt.messages.count
+        if connection.ackingCount > Self.ackingMax { self.pause(connection) }
         self.scheduleTurnEnd()
     }
 
@@ -51,10 +53,38 @@ extension EdgeLoop {
             for (receipt, outcome) in zip(batch, outcomes) {
                 guard let connection = loop.slots[receipt.connection] else { continue }
                 loop.write(ServerFrame(recorded: outcome), ref: receipt.ref, to: connection)
+                loop.settle(receipt.acknowledgement, outcome, of: connection)
             }
             if loop.isDraining { loop.endAll() }
             // At the end of the turn the next batch goes out.
             loop.scheduleTurnEnd()
+        }
+    }
+}
+
+extension EdgeLoop {
+    /// A receipt is answered: what was never pushed to the device is charged to it, and reading goes on.
+    private func settle(
+        _ acknowledgement: ReportBook.Acknowledgement, _ outcome: Result<[MessageID], Refusal>,
+        of connection: Connection
+    ) {
+        let wasPaused = connection.ackingCount > Self.ackingMax
+        connection.ackingCount -= acknowledgement.messages.count
+        let strayCount = acknowledgement.strayCount(in: outcome)
+        let now = self.services.clocks.monotonicNanoseconds()
+        if strayCount > 0, !connection.session.charge(strayCount, at: now) {
+            return self.end(connection, .tooManyFrames)
+        }
+        if wasPaused, connection.ackingCount <= Self.ackingMax, !connection.isEnding { self.resume(connection) }
+    }
+}
+
+extension ReportBook.Acknowledgement {
+    /// How many of its ids were never pushed to its device.
+    func strayCount(in outcome: Result<[MessageID], Refusal>) -> Int {
+        switch outcome {
+        case .success(let recorded): self.messages.count - recorded.count
+        case .failure: 0
         }
     }
 }

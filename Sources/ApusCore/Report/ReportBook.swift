@@ -39,7 +39,7 @@ package final class ReportBook: Sendable {
     package func record(_ batch: [Acknowledgement]) async -> [Result<[MessageID], Refusal>] {
         let known: [MessageID: Deliverable]
         do {
-            known = try await self.book.deliverables(Array(Set(batch.flatMap(\.messages))))
+            known = try await self.book.deliverables(Array(Set(batch.flatMap(\.messages))), keepsFound: false)
         } catch {
             return batch.map { _ in .failure(Refusal(error)) }
         }
@@ -61,6 +61,7 @@ package final class ReportBook: Sendable {
             accepted.append(own)
         }
         guard !merged.isEmpty else { return accepted.map { .success($0) } }
+        self.book.keep(Set(merged.keys.map(\.message)).compactMap { known[$0] })
         let receipts = merged.map { Receipt(message: $0.key.message, kind: $0.key.kind, ordinals: $0.value) }
         switch await self.committer.commit(.receipts(receipts, at: self.clocks.now())) {
         case .done, .changed, .changedAll, .adopted: return accepted.map { .success($0) }
