@@ -15,8 +15,8 @@ final class FrameRates: Sendable {
 
     /// Takes so many frames' worth from a device's bucket.
     ///
-    /// - Returns: false when that is more than is left, and what is left is gone then; and for no frames at all when the
-    ///   device is in debt.
+    /// - Returns: false when that is more than is left, and what is left is gone then; and when the device is in debt,
+    ///   even for no frames at all.
     func take(_ count: Int, from device: EnteredDevice, at now: UInt64) -> Bool {
         self.withRate(of: device, at: now) { rate in
             guard !rate.isInDebt(at: now) else { return false }

@@ -20,8 +20,8 @@ struct PlainFrames {
         self.answers = Array(repeating: [], count: count)
     }
 
-    /// - Returns: the answer frames as a JSON array, in the order of the frames; and how many ids of receipts were never
-    ///   pushed to the device.
+    /// - Returns: the answer frames as a JSON array, in the order of the frames; and how many ids of receipts were
+    ///   never pushed to the device.
     static func answer(
         _ frames: [JSONValue], of device: EnteredDevice, _ services: EdgeServices
     ) async -> (text: [UInt8], strayCount: Int) {

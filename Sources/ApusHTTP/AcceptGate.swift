@@ -3,8 +3,8 @@ import NIOCore
 
 /// Stops accepting for a moment when a listener has more connections than it may.
 ///
-/// ``ConnectionRegistry`` closes those that are too many, but on their own event loops, a little later; without the gate
-/// a flood would meanwhile take the last descriptor of the process. Then the store could not open a file, and the
+/// ``ConnectionRegistry`` closes those that are too many, but on their own event loops, a little later; without the
+/// gate a flood would meanwhile take the last descriptor of the process. Then the store could not open a file, and the
 /// system's libraries end the process. Who comes while the gate is shut waits in the system's queue.
 ///
 /// Stands in the pipeline of the listening socket and belongs to its event loop.

@@ -116,7 +116,8 @@ enum ConfigurationPage {
         case .pushesPerDevicePerDay: "Pushes to one device in a day of UTC+8; a push to a device over it is 403 / 2005."
         case .framesPerSecond:
             "Frames of one device, sustained, with bursts of ten times as many; acks of what was sent are free, "
-                + "and an id in a receipt that was never pushed to the device counts as a frame. Over it the connection is closed with 4008."
+                + "and an id in a receipt that was never pushed to the device counts as a frame. "
+                + "Over it the connection is closed with 4008."
         case .bodyBytes: "The longest JSON body; over it 400 with the family's code."
         case .fileBytes: "The longest uploaded file."
         case .imageBytes: "The longest uploaded image."

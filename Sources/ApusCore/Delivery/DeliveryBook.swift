@@ -101,11 +101,11 @@ package final class DeliveryBook: Sendable {
     /// Gives back the place of a timed-speed push that was not accepted.
     func releasePaced(of app: AppID) { self.state.withLock { $0.releasePaced(of: app) } }
 
-    /// Messages by number, from memory where possible; unknown ones, and such as do not decode, are absent. Numbers that
-    /// were never given out cost no look into the store.
+    /// Messages by number, from memory where possible; unknown ones, and such as do not decode, are absent. Numbers
+    /// that were never given out cost no look into the store.
     ///
-    /// - Parameter keepsFound: whether what the store had is kept in memory; not where strangers choose the numbers, who
-    ///   could drive out what others need.
+    /// - Parameter keepsFound: whether what the store had is kept in memory; not where strangers choose the numbers,
+    ///   who could drive out what others need.
     package func deliverables(
         _ ids: [MessageID], keepsFound: Bool = true
     ) async throws(StoreError) -> [MessageID: Deliverable] {
