@@ -20,8 +20,12 @@ package final class DeliveryBook: Sendable {
 
     struct State {
         var recent = RecentMessages()
-        /// Every message up to this number is durable, and its nudge has been or is just being published.
-        var committedThrough = MessageID(0)
+        /// Every message of an app up to this number is durable, and its nudge has been or is just being published.
+        ///
+        /// By app, because between apps the numbers come in no order; ``DeliveryBook/last`` before an app's first.
+        var committedThrough: [AppID: MessageID] = [:]
+        /// The greatest number of all apps that was committed since the start.
+        var greatest = MessageID(0)
         /// By app, oldest first.
         var wide: [AppID: [Wide]] = [:]
         /// The timed-speed pushes among them that have shares left.
@@ -37,6 +41,8 @@ package final class DeliveryBook: Sendable {
     let state = Mutex(State())
     let store: any Store
     let clocks: Clocks
+    /// The greatest message number at the start.
+    let last: MessageID
     private let bus: LocalBus
     private let logger: Logger
 
@@ -45,8 +51,8 @@ package final class DeliveryBook: Sendable {
         self.store = store
         self.bus = bus
         self.clocks = clocks
+        self.last = last
         self.logger = logger
-        self.state.withLock { $0.committedThrough = last }
     }
 
     /// Takes up what an app's wide messages were waiting for when the last process ended.
@@ -75,6 +81,7 @@ package final class DeliveryBook: Sendable {
             state.wide[app] = nil
             state.paced[app] = nil
             state.pacedReserved[app] = nil
+            state.committedThrough[app] = nil
             state.recent.removeAll(of: app)
         }
         self.bus.publish(.deleted(app))
@@ -116,7 +123,7 @@ package final class DeliveryBook: Sendable {
             for id in ids {
                 if let known = state.recent[id], known.message.expiresAt > cutoff { found[id] = known }
             }
-            return (found, state.committedThrough)
+            return (found, max(state.greatest, self.last))
         }
         let missing = ids.filter { $0 <= last && found[$0] == nil }
         guard !missing.isEmpty else { return found }
@@ -156,7 +163,8 @@ extension DeliveryBook {
         let deliverable = request.map { Deliverable(message: message, request: $0) } ?? self.decoded(message)
         let pace = Pace(message)
         let overridden = self.state.withLock { state -> Message? in
-            state.committedThrough = message.id
+            state.committedThrough[message.app] = message.id
+            state.greatest = max(state.greatest, message.id)
             if let deliverable { state.recent.keep(deliverable) }
             if message.waiting == .bitmap {
                 state.wide[message.app, default: []].append(Wide(message: message.withoutPayload, pace: pace))
