@@ -54,6 +54,7 @@ SERVER_LIMITS = {
     "image_bytes",
     "push_per_minute",
     "receive_seconds",
+    "registrations_per_minute",
     "request_seconds",
 }
 GIVEN = {

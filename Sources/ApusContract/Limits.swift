@@ -9,6 +9,7 @@ package enum LimitName: String, CaseIterable, Sendable {
     case filePerMinute = "file_per_minute"
     case adminPerMinute = "admin_per_minute"
     case failedAuthPerMinute = "failed_auth_per_minute"
+    case registrationsPerMinute = "registrations_per_minute"
     case broadcastsPerDay = "broadcasts_per_day"
     case devicesPerAlias = "devices_per_alias"
     case timeToLiveMaxSeconds = "time_to_live_max_seconds"
@@ -35,6 +36,7 @@ package enum LimitName: String, CaseIterable, Sendable {
         case .filePerMinute: 20
         case .adminPerMinute: 60
         case .failedAuthPerMinute: 600
+        case .registrationsPerMinute: 0
         case .broadcastsPerDay: 0
         case .devicesPerAlias: 0
         case .timeToLiveMaxSeconds: 864_000
@@ -56,8 +58,8 @@ package enum LimitName: String, CaseIterable, Sendable {
     /// Whether one app may have a value of its own. The others act before the app is known, or on every app at once.
     package var isPerApp: Bool {
         switch self {
-        case .failedAuthPerMinute, .bodyBytes, .fileBytes, .imageBytes, .uploadsRunning, .requestSeconds,
-            .receiveSeconds, .adminPerMinute:
+        case .failedAuthPerMinute, .registrationsPerMinute, .bodyBytes, .fileBytes, .imageBytes, .uploadsRunning,
+            .requestSeconds, .receiveSeconds, .adminPerMinute:
             false
         case .pushPerMinute, .reportPerMinute, .devicePerMinute, .schedulePerMinute, .filePerMinute,
             .broadcastsPerDay, .devicesPerAlias, .timeToLiveMaxSeconds, .offlinePerDevice, .cidPerCall,

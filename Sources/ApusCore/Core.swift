@@ -46,6 +46,8 @@ package final class Core: Sendable {
     package let imageMaxBytes: Int
     /// Uploaded images.
     package let images: ImageService
+    /// What tells the operator of strangers who misbehave.
+    package let incidents: IncidentLog
     /// Who may call.
     package let authenticator: Authenticator
     /// How often.
@@ -86,9 +88,11 @@ package final class Core: Sendable {
         self.pushes = PushService(
             directory: directory, index: index, presence: presence, book: book, committer: committer, store: store,
             clocks: clocks, waitSeconds: waitSeconds)
+        let incidents = IncidentLog(logger: logger, clocks: clocks)
+        self.incidents = incidents
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks,
-            adopted: adopted)
+            adopted: adopted, serverLimits: limits, incidents: incidents)
         self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
         self.schedules = ScheduleService(
             directory: directory, pushes: self.pushes, committer: committer, store: store, clocks: clocks)

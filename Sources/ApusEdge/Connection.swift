@@ -23,6 +23,8 @@ final class Connection {
 
     let id: SessionID
     let outlet: Outlet
+    /// Where it comes from; forgotten once the session is live.
+    var source: IPAddress?
     var session: Session
     var catchUp = CatchUp()
     /// Nil until the session is live.
@@ -43,6 +45,8 @@ final class Connection {
     /// What came up for the device since the socket takes no more: what is in memory beyond the pause, and what stays
     /// in the store.
     var owedBytes = 0
+    /// Ids in its receipts that are not answered yet.
+    var ackingCount = 0
     /// Tick of the last sign of life.
     var heardAt: UInt32
     /// The tick at which to look again; other places on the wheel do not count.
@@ -99,6 +103,14 @@ final class Connection {
         case .events(let stream):
             stream.write(buffer)
             self.canWrite = stream.isWritable
+        }
+    }
+
+    /// The other end of a WebSocket connection, for the log.
+    var peer: String? {
+        switch self.outlet {
+        case .webSocket(let handler): handler.peer
+        case .events: nil
         }
     }
 

@@ -23,6 +23,7 @@ extension EdgeLoop {
         let key = device.key
         connection.session.entered(framesPerSecond: device.framesPerSecond)
         connection.device = key
+        connection.source = nil
         connection.platform = device.platform
         self.apps[key.app, default: AppConnections()].insert(connection, for: key.ordinal)
         self.watch(connection)

@@ -6,12 +6,13 @@ internal import NIOCore
 // Coming and going.
 extension EdgeLoop {
     /// A WebSocket connection is there; its first frame must come.
-    func connected(_ handler: SessionHandler) -> Connection {
+    func connected(_ handler: SessionHandler, from source: IPAddress?) -> Connection {
         let connection = self.slots.insert { id in
             Connection(
                 id: id, outlet: .webSocket(handler),
                 session: Session(framesPerSecond: LimitName.framesPerSecond.standard), heardAt: self.wheel.now)
         }
+        connection.source = source
         self.look(at: connection, in: self.settings.firstFrameTimeout)
         if self.isDraining { self.end(connection, .draining) }
         return connection
@@ -61,6 +62,7 @@ extension EdgeLoop {
         connection.isEnding = true
         connection.session.end()
         self.leave(connection)
+        if let incident = reason.incident { self.services.incidents.note(incident, from: connection.peer) }
         if let bye = reason.bye {
             let frame = ServerFrame.bye(bye, retryAfterSeconds: self.retryAfterSeconds(reason))
             connection.write(connection.outlet.transport.encode(frame))
@@ -90,6 +92,23 @@ extension EdgeLoop {
         case .idle, .framing, .notUTF8, .tooLong, .refused, .silent, .notUnderstood, .replaced, .deleted,
             .tooManyFrames:
             nil
+        }
+    }
+}
+
+extension CloseReason {
+    /// What the operator is told when it happens; nil for the ordinary ends of a session.
+    fileprivate var incident: StaticString? {
+        switch self {
+        case .draining, .idle, .replaced, .deleted: nil
+        case .framing: "a device's connection was ended: its frames break the rules of WebSocket"
+        case .notUTF8: "a device's connection was ended: a text was not UTF-8"
+        case .tooLong: "a device's connection was ended: a message was too long"
+        case .overload: "a device's connection was ended: it reads too slowly, or the node was overloaded"
+        case .refused: "a device's connection was ended: its registration or login was refused"
+        case .silent: "a device's connection was ended: no first frame came in time"
+        case .notUnderstood: "a device's connection was ended: three frames were not understood"
+        case .tooManyFrames: "a device's connection was ended: too many frames"
         }
     }
 }

@@ -21,15 +21,17 @@ extension EdgeLoop {
     /// again.
     private static let gatheredMax = 100_000
 
+    /// Ids in unanswered receipts of one connection, after which nothing more is read from it until they are answered.
+    private static let ackingMax = ClientFrame.messageIDsMax
+
     /// Takes a receipt; it goes out with all others that come before the batch under way is durable.
-    func gather(_ receipt: GatheredReceipt) {
+    func gather(_ receipt: GatheredReceipt, from connection: Connection) {
         guard self.receipts.count < Self.gatheredMax else {
-            if let connection = self.slots[receipt.connection] {
-                self.write(.error(Refusal(.overloaded)), ref: receipt.ref, to: connection)
-            }
-            return
+            return self.write(.error(Refusal(.overloaded)), ref: receipt.ref, to: connection)
         }
         self.receipts.append(receipt)
+        connection.ackingCount += receipt.messages.count
+        if connection.ackingCount > Self.ackingMax { self.pause(connection) }
         self.scheduleTurnEnd()
     }
 
@@ -57,6 +59,22 @@ extension EdgeLoop {
 }
 
 extension EdgeLoop {
+    /// A receipt is answered: what was never pushed to the device is charged to it, and reading goes on.
+    private func settle(
+        _ acknowledgement: ReportBook.Acknowledgement, _ outcome: Result<[MessageID], Refusal>,
+        of connection: Connection
+    ) {
+        let wasPaused = connection.ackingCount > Self.ackingMax
+        connection.ackingCount -= acknowledgement.messages.count
+        let strayCount = acknowledgement.strayCount(in: outcome)
+        if strayCount > 0,
+            !connection.session.charge(strayCount, at: self.services.clocks.monotonicNanoseconds())
+        {
+            return self.end(connection, .tooManyFrames)
+        }
+        if wasPaused, connection.ackingCount <= Self.ackingMax, !connection.isEnding { self.resume(connection) }
+    }
+
     /// Tells devices that their receipts are durable.
     ///
     /// One device is answered at once. The answers to a crowd, which has just been sent a push and may well be sent
@@ -69,6 +87,7 @@ extension EdgeLoop {
         var crowd: [Connection] = []
         for (receipt, outcome) in zip(batch, outcomes) {
             guard let connection = self.slots[receipt.connection], !connection.isEnding else { continue }
+            defer { self.settle(receipt.acknowledgement, outcome, of: connection) }
             let frame = ServerFrame(recorded: outcome)
             guard isCrowd, receipt.ref == nil, connection.canWrite else {
                 self.write(frame, ref: receipt.ref, to: connection)
@@ -82,6 +101,16 @@ extension EdgeLoop {
         let held = NIOLoopBound((number: self.crowds, connections: crowd), eventLoop: self.eventLoop)
         self.eventLoop.scheduleTask(in: self.settings.crowdDelay) {
             for connection in held.value.connections { connection.release(crowd: held.value.number) }
+        }
+    }
+}
+
+extension ReportBook.Acknowledgement {
+    /// How many of its ids were never pushed to its device.
+    func strayCount(in outcome: Result<[MessageID], Refusal>) -> Int {
+        switch outcome {
+        case .success(let recorded): self.messages.count - recorded.count
+        case .failure: 0
         }
     }
 }

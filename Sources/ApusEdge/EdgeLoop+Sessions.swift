@@ -27,7 +27,9 @@ extension EdgeLoop {
         case .login(let login, let ref): self.login(login, ref, connection)
         case .record(let messages, let kind, let ref):
             guard let device = connection.device else { return }
-            self.gather(.init(connection: connection.id, ref: ref, device: device, messages: messages, kind: kind))
+            self.gather(
+                .init(connection: connection.id, ref: ref, device: device, messages: messages, kind: kind),
+                from: connection)
         case .change(let change, let ref): self.change(change, ref, connection)
         case .noteActive(let ref):
             if let device = connection.device { self.services.devices.noteActive(device) }
@@ -52,10 +54,11 @@ extension EdgeLoop {
     private func register(_ registration: ClientFrame.Registration, _ ref: FrameRef?, _ connection: Connection) {
         let services = self.services
         self.pause(connection)
-        let id = connection.id
+        let (id, source) = (connection.id, connection.source)
         self.later {
             do throws(Refusal) {
-                return Result<_, Refusal>.success(try await services.devices.register(.init(registration)))
+                return Result<_, Refusal>.success(
+                    try await services.devices.register(.init(registration), from: source))
             } catch {
                 return .failure(error)
             }
@@ -73,10 +76,10 @@ extension EdgeLoop {
     private func login(_ login: ClientFrame.Login, _ ref: FrameRef?, _ connection: Connection) {
         let services = self.services
         self.pause(connection)
-        let id = connection.id
+        let (id, source) = (connection.id, connection.source)
         self.later {
             do throws(Refusal) {
-                let device = try await services.login(login.registrationID, login.secret)
+                let device = try await services.login(login.registrationID, login.secret, from: source)
                 try await services.devices.change(DeviceChange(.login(login)), of: device.key)
                 return Result<_, Refusal>.success(device)
             } catch {

@@ -89,7 +89,9 @@ extension EdgeServer {
     package func family(of target: RequestTarget) -> Family { .device }
 
     package func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
-        .whole(max: self.settings.bodyMaxBytes)
+        // Only a batch of frames may be longer than a frame: bodies are kept before anybody has proved who it is.
+        let isBatch = target.segments.last == "frames"
+        return .whole(max: min(self.settings.bodyMaxBytes, isBatch ? .max : WebSocketDecoder.messageMaxBytes))
     }
 
     package func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
@@ -118,8 +120,9 @@ extension EdgeServer {
         }
         var headers: HTTPHeaders = ["Upgrade": "websocket", "Sec-WebSocket-Accept": handshake.accept]
         if let subprotocol = handshake.subprotocol { headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
+        let source = self.source(of: request)
         return .upgrade(headers: headers) { [self] channel in
-            SessionHandler(loop: try self.here(channel.eventLoop))
+            SessionHandler(loop: try self.here(channel.eventLoop), source: source)
         }
     }
 
@@ -150,19 +153,23 @@ extension EdgeServer {
         }
         // Acks have to be let through whatever came before: without them pushes would come again and again.
         let counted = frames.count { $0["op"]?.isString("ack") != true }
-        guard self.rates.take(counted, from: device, at: self.services.clocks.monotonicNanoseconds()) else {
+        let clocks = self.services.clocks
+        guard self.rates.take(counted, from: device, at: clocks.monotonicNanoseconds()) else {
             var refusal = Refusal(.rateLimited)
             refusal.retryAfterSeconds = 1
             throw refusal
         }
-        return .json(await PlainFrames.answer(frames, of: device, self.services))
+        let answers = await PlainFrames.answer(frames, of: device, self.services)
+        self.rates.charge(answers.strayCount, to: device, at: clocks.monotonicNanoseconds())
+        return .json(answers.text)
     }
 
     private func register(_ request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
         let body = try Self.body(of: request)
         guard body.kind == .object else { throw Refusal.bad("The request body", "a JSON object") }
-        let device = try await self.services.devices.register(.init(ClientFrame.Registration(body)))
+        let device = try await self.services.devices.register(
+            .init(ClientFrame.Registration(body)), from: self.source(of: request))
         var text: [UInt8] = []
         text.append(json: "{\"registration_id\":")
         text.appendJSON(string: device.registrationID.text)
@@ -176,8 +183,15 @@ extension EdgeServer {
         switch Authenticator.Credentials(request.headers.first(name: "Authorization")) {
         case .none: throw Refusal(.missingCredentials)
         case .malformed: throw Refusal(.malformedCredentials)
-        case .basic(let user, let password): return try await self.services.login(user, password)
+        case .basic(let user, let password):
+            return try await self.services.login(user, password, from: self.source(of: request))
         }
+    }
+
+    private func source(of request: HTTPRequest) -> IPAddress? {
+        IPAddress(
+            peer: request.peer?.ipAddress, forwarded: request.headers["X-Forwarded-For"],
+            trusting: self.settings.trustedProxies)
     }
 
     private static func body(of request: HTTPRequest) throws(Refusal) -> JSONValue {

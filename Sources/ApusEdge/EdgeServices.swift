@@ -8,6 +8,7 @@ package struct EdgeServices: Sendable {
     let committer: Committer
     let reports: ReportBook
     let bus: LocalBus
+    let incidents: IncidentLog
     let clocks: Clocks
     /// A number of the range, each as likely as any other.
     let random: @Sendable (ClosedRange<Int>) -> Int
@@ -22,6 +23,7 @@ package struct EdgeServices: Sendable {
         self.committer = core.committer
         self.reports = core.reports
         self.bus = core.bus
+        self.incidents = core.incidents
         self.clocks = clocks
         self.random = random
     }
@@ -44,8 +46,8 @@ extension EdgeServices {
     }
 
     /// Checks a device's credentials.
-    func login(_ user: String, _ secret: String) async throws(Refusal) -> EnteredDevice {
-        let device = try await self.devices.login(user, secret: secret)
+    func login(_ user: String, _ secret: String, from source: IPAddress?) async throws(Refusal) -> EnteredDevice {
+        let device = try await self.devices.login(user, secret: secret, from: source)
         return self.entered(device.key, device.platform)
     }
 }

@@ -1,3 +1,4 @@
+package import ApusCore
 package import NIOCore
 
 /// How the edge deals with its connections.
@@ -24,6 +25,8 @@ package struct EdgeSettings: Sendable {
     package var pageMax = 64
     /// The longest body of a plain request.
     package var bodyMaxBytes = 1_048_576
+    /// Whose `X-Forwarded-For` is believed.
+    package var trustedProxies: [AddressBlock] = []
     /// Devices that are sent away come back spread over this time.
     package var retryAfterMaxSeconds = 10
 

@@ -9,6 +9,8 @@ struct PlainFrames {
     private let services: EdgeServices
     private let device: EnteredDevice
     private var answers: [[UInt8]]
+    /// How many ids of receipts were never pushed to the device.
+    private var strayCount = 0
     /// Receipts that stand in a row are made durable together.
     private var receipts: [(place: Int, ref: FrameRef?, acknowledgement: ReportBook.Acknowledgement)] = []
 
@@ -18,8 +20,11 @@ struct PlainFrames {
         self.answers = Array(repeating: [], count: count)
     }
 
-    /// - Returns: the answer frames as a JSON array, in the order of the frames.
-    static func answer(_ frames: [JSONValue], of device: EnteredDevice, _ services: EdgeServices) async -> [UInt8] {
+    /// - Returns: the answer frames as a JSON array, in the order of the frames; and how many ids of receipts were
+    ///   never pushed to the device.
+    static func answer(
+        _ frames: [JSONValue], of device: EnteredDevice, _ services: EdgeServices
+    ) async -> (text: [UInt8], strayCount: Int) {
         var plain = PlainFrames(services, device, count: frames.count)
         for (place, frame) in frames.enumerated() {
             do {
@@ -35,7 +40,7 @@ struct PlainFrames {
             text += answer
         }
         text.append(UInt8(ascii: "]"))
-        return text
+        return (text, plain.strayCount)
     }
 
     private mutating func take(_ frame: ClientFrame, at place: Int) async {
@@ -66,6 +71,7 @@ struct PlainFrames {
         guard !self.receipts.isEmpty else { return }
         let outcomes = await self.services.reports.record(self.receipts.map(\.acknowledgement))
         for (receipt, outcome) in zip(self.receipts, outcomes) {
+            self.strayCount += receipt.acknowledgement.strayCount(in: outcome)
             self.answers[receipt.place] = ServerFrame(recorded: outcome).text(ref: receipt.ref)
         }
         self.receipts = []

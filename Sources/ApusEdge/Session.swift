@@ -114,6 +114,11 @@ package struct Session: Sendable {
     /// So many pushes wait for the device, or have just been sent to it: each may be acked for free.
     package mutating func owes(acks count: Int) { self.freeAcks += count }
 
+    /// So many ids of a receipt were never pushed to the device: each counts as a frame.
+    ///
+    /// - Returns: false when that was too many before.
+    package mutating func charge(_ strayCount: Int, at now: UInt64) -> Bool { self.rate.charge(strayCount, at: now) }
+
     /// Nothing that comes from now on counts.
     package mutating func end() { self.state = .ended }
 }

@@ -1,3 +1,4 @@
+internal import ApusCore
 internal import ApusWire
 internal import NIOCore
 
@@ -11,6 +12,7 @@ final class SessionHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let loop: EdgeLoop
+    private let source: IPAddress?
     private var decoder = WebSocketDecoder(from: .client)
     /// Set while the handler is in a pipeline.
     private var context: ChannelHandlerContext?
@@ -18,7 +20,14 @@ final class SessionHandler: ChannelDuplexHandler {
     private var isBusy = false
     private var wantsRead = false
 
-    init(loop: EdgeLoop) { self.loop = loop }
+    /// - Parameter source: where the device's request came from.
+    init(loop: EdgeLoop, source: IPAddress?) {
+        self.loop = loop
+        self.source = source
+    }
+
+    /// The other end of the connection, which may be a proxy.
+    var peer: String? { self.context?.channel.remoteAddress?.ipAddress }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -26,7 +35,7 @@ final class SessionHandler: ChannelDuplexHandler {
         // A channel that cannot be told keeps its own, smaller bound.
         try? context.channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: bound / 4, high: bound))
-        self.connection = self.loop.connected(self)
+        self.connection = self.loop.connected(self, from: self.source)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { self.leave() }

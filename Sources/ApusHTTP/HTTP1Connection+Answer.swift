@@ -117,7 +117,10 @@ extension HTTP1Connection: AnswerStreamOutput {
     func closeStream() {
         guard case .streaming(let stream) = self.phase else { return }
         self.assembly = nil
+        let keepsUp = self.isWritable
         self.finish(with: ByteBuffer())
+        // Who has not read what was sent before will hardly read the end of it.
+        if !keepsUp { self.setDeadline(self.gate.settings.linger) }
         stream.ended()
     }
 

@@ -65,7 +65,7 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         self.context = context
         self.peer = context.channel.remoteAddress
         self.deadline = Deadline(on: context.eventLoop) { [unowned self] in self.deadlinePassed() }
-        self.setDeadline(self.gate.settings.idle)
+        self.setDeadline(min(self.gate.settings.idle, self.gate.settings.receive))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {

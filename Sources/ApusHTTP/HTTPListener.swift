@@ -1,3 +1,4 @@
+import Glibc
 package import Logging
 package import NIOCore
 import NIOHTTP1
@@ -47,14 +48,22 @@ package final class HTTPListener: Sendable {
         settings: HTTPSettings = .init(), logger: Logger, responder: some HTTPResponder
     ) async throws(ListenError) -> HTTPListener {
         let context = try tls.map { files throws(ListenError) in try Self.context(files, http2: http2) }
+        try tls?.refuseExpired()
         let registry = ConnectionRegistry(connectionsMax: settings.connectionsMax)
         let gate = Gate(
             responder: responder, settings: settings, isSecure: context != nil, registry: registry, logger: logger)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            // After a restart every device knocks at once: take many connections per turn of the loop.
-            .serverChannelOption(.maxMessagesPerRead, value: 64)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let gate = AcceptGate(connectionsMax: settings.connectionsMax, logger: logger)
+                    try channel.syncOptions?.setOption(.maxMessagesPerRead, value: UInt(gate.burst))
+                    // When the system itself has nothing left, accepting waits a second instead of spinning.
+                    let backoff = AcceptBackoffHandler(shouldForwardIOErrorCaught: false)
+                    try channel.pipeline.syncOperations.addHandlers(gate, backoff)
+                }
+            }
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             // A client may close its side behind the request and still wait for the answer.
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -158,6 +167,21 @@ extension Channel {
                 }
             }
             try self.pipeline.syncOperations.addHandler(keeper)
+        }
+    }
+}
+
+extension TLSFiles {
+    /// A certificate that no client accepts any more, or yet, is told at the start rather than by every client.
+    fileprivate func refuseExpired() throws(ListenError) {
+        // What cannot be read is told by who uses it.
+        guard let leaf = try? NIOSSLCertificate.fromPEMFile(self.certificatePath).first else { return }
+        let now = time(nil)
+        if leaf.notValidAfter < now {
+            throw ListenError(sentence: "cannot use \(self.certificatePath): the certificate has expired")
+        }
+        if leaf.notValidBefore > now {
+            throw ListenError(sentence: "cannot use \(self.certificatePath): the certificate is not valid yet")
         }
     }
 }

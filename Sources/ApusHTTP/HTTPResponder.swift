@@ -50,7 +50,7 @@ package struct HTTPSettings: Sendable {
     package var receive: TimeAmount = .seconds(20)
     /// From the last byte of a request to its answer; then 504.
     package var request: TimeAmount = .seconds(30)
-    /// How long a connection may lie between two requests.
+    /// How long a connection may lie between two requests. Before the first it is ``receive`` where that is shorter.
     package var idle: TimeAmount = .seconds(75)
     /// How long an answer may wait for its client to take it; then the connection is closed.
     package var write: TimeAmount = .seconds(30)

@@ -77,8 +77,14 @@ package struct WebSocketDecoder: Sendable {
         } else if !self.ownsInput {
             self.input = ByteBuffer(bytes: self.input.readableBytesView)
             self.ownsInput = true
+        } else {
+            // A peer that never ends a read with the end of a frame must not make the buffer grow for ever.
+            self.input.discardReadBytes()
         }
     }
+
+    /// Bytes of memory that wait for the rest of a frame.
+    package var bufferedCapacity: Int { self.input.capacity }
 
     private mutating func stop(_ end: End) {
         self.end = end

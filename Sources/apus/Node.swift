@@ -107,6 +107,7 @@ final class Node: Sendable {
     private static func edgeSettings(_ settings: Settings) -> EdgeSettings {
         var edge = EdgeSettings()
         edge.bodyMaxBytes = settings.limits.ceiling(.bodyBytes)
+        edge.trustedProxies = settings.trustedProxies
         return edge
     }
 

@@ -36,6 +36,27 @@ import Testing
     }
 }
 
+@Suite struct `The source of a request` {
+    private static func source(_ peer: String?, _ forwarded: String...) -> String? {
+        let proxies = ["10.0.0.0/8", "::1"].compactMap { AddressBlock($0) }
+        return IPAddress(peer: peer, forwarded: forwarded, trusting: proxies)?.text
+    }
+
+    @Test func `is the peer, whatever a stranger says`() {
+        #expect(Self.source("192.0.2.1") == "192.0.2.1")
+        #expect(Self.source("192.0.2.1", "198.51.100.7") == "192.0.2.1")
+        #expect(Self.source(nil, "198.51.100.7") == nil)
+    }
+
+    @Test func `is whom the last trusted proxy heard from`() {
+        #expect(Self.source("10.0.0.1", "198.51.100.7") == "198.51.100.7")
+        #expect(Self.source("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.9.9.9") == "198.51.100.7")
+        #expect(Self.source("::1", "198.51.100.7:4711", " [2001:db8::7]:80") == "2001:db8::7")
+        #expect(Self.source("10.0.0.1", "198.51.100.7, nonsense, 10.1.1.1") == "10.1.1.1")
+        #expect(Self.source("10.0.0.1") == "10.0.0.1")
+    }
+}
+
 @Suite struct `An address block` {
     @Test(
         arguments: [

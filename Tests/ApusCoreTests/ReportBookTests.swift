@@ -24,6 +24,36 @@ import Testing
         #expect(try await node.inbox(of: devices[1]) == [others])
     }
 
+    @Test func `does not ask the store for numbers that were never given out`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp()
+        let device = try await node.register(1, of: app)[0]
+        let id = try await node.push(Sample.to(device), of: app)
+        let never = (1...1000).map { MessageID(id.number + $0) }
+        node.store.failReads(with: .unavailable)
+        #expect(try await node.ack(never + [id], by: device) == [id])
+        #expect(
+            await node.core.reports.record([.init(device: device.keyed, messages: never, kind: .received)])
+                == [.success([])])
+    }
+
+    @Test func `does not keep what only strangers ask for in memory`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp()
+        let devices = try await node.register(2, of: app)
+        let id = try await node.push(Sample.to(devices[0]), of: app)
+        let again = try await node.restarted()
+        #expect(try await again.ack([id], by: devices[1]).isEmpty)
+        again.store.failReads(with: .unavailable)
+        let batch = [ReportBook.Acknowledgement(device: devices[0].keyed, messages: [id], kind: .received)]
+        // It had to be read once more: nothing was kept for the stranger.
+        #expect(await again.core.reports.record(batch) != [.success([id])])
+        again.store.failReads(with: nil)
+        #expect(await again.core.reports.record(batch) == [.success([id])])
+        again.store.failReads(with: .unavailable)
+        #expect(await again.core.reports.record(batch) == [.success([id])])
+    }
+
     @Test func `answers each of a batch by itself`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()

@@ -234,6 +234,23 @@ import Testing
         #expect(rate.isFull(at: start + 10_010_000_000))
     }
 
+    @Test func `goes into debt for what was worth nothing, for a minute at most`() {
+        var rate = FrameRate(perSecond: 100)
+        let start: UInt64 = 5_000_000_000
+        #expect(rate.charge(1000, at: start) == true)
+        #expect(!rate.isInDebt(at: start))
+        #expect(rate.charge(500, at: start) == true)
+        #expect(rate.isInDebt(at: start))
+        #expect(rate.take(at: start) == false)
+        #expect(rate.charge(.max, at: start) == false)
+        #expect(rate.take(at: start + 50_000_000_000) == false)
+        #expect(rate.isInDebt(at: start + 50_000_000_000) == false)
+        #expect(rate.take(at: start + 50_010_000_000) == true)
+        var unlimited = FrameRate(perSecond: 0)
+        for _ in 0..<3 { #expect(unlimited.charge(.max, at: start) == true) }
+        #expect(unlimited.take(at: start) == true)
+    }
+
     @Test func `does not save more than a full bucket`() {
         var rate = FrameRate(perSecond: 1)
         for _ in 0..<10 { #expect(rate.take(at: 1_000_000_000_000) == true) }

@@ -52,8 +52,19 @@ import Testing
         #expect(try await connection.written().isEmpty)
     }
 
+    @Test func `gives who says nothing no longer than who says something`() async throws {
+        let connection = try await TestConnection()
+        await connection.advance(.seconds(6))
+        #expect(connection.isOpen)
+        await connection.advance(.seconds(1))
+        #expect(!connection.isOpen)
+        #expect(try await connection.written().isEmpty)
+    }
+
     @Test func `is not prolonged by empty lines`() async throws {
         let connection = try await TestConnection()
+        try await connection.send(self.get)
+        #expect(try await connection.answers().map(\.status) == [200])
         for _ in 0..<14 {
             try await connection.send("\r\n")
             await connection.advance(.seconds(2))

@@ -105,6 +105,30 @@ import Testing
         await server.shutDown()
     }
 
+    @Test func `accepts again when those that were too many are gone`() async throws {
+        var settings = HTTPSettings()
+        settings.connectionsMax = 1
+        let server = try await TestListener(settings: settings)
+        let first = try await server.client()
+        try await first.send(self.get)
+        _ = await first.until("{}")
+        for _ in 0..<20 {
+            let tooMany = try await server.client()
+            #expect(await tooMany.untilClosed().isEmpty)
+            await tooMany.close()
+        }
+        await first.close()
+        var answer = ""
+        for _ in 0..<1000 where answer.isEmpty {
+            let next = try await server.client()
+            try? await next.send(self.last)
+            answer = await next.untilClosed()
+            await next.close()
+        }
+        #expect(WireAnswer.all(in: answer)?.map(\.status) == [200])
+        await server.shutDown()
+    }
+
     @Test func `names the address that it cannot have`() async throws {
         let server = try await TestListener()
         let port = try #require(server.listener.address.port)

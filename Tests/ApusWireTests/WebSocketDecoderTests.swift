@@ -224,6 +224,15 @@ import Testing
         }
     }
 
+    @Test func `leaves nothing behind of frames that are done`() {
+        let frame = RawFrame(opcode: 9, payload: [UInt8](repeating: 1, count: 100)).bytes
+        var decoder = WebSocketDecoder(from: .client)
+        #expect(decoder.events(of: frame.prefix(50)).events.isEmpty)
+        // Each read ends within a frame, for a megabyte.
+        for _ in 0..<10_000 { #expect(decoder.events(of: frame.dropFirst(50) + frame.prefix(50)).events.count == 1) }
+        #expect(decoder.bufferedCapacity < 4096)
+    }
+
     @Test func `survives noise and stays with its verdict`() {
         var random = SplitMix64(seed: 1011)
         var (faults, messages) = (0, 0)

@@ -99,7 +99,10 @@ enum ConfigurationPage {
         case .filePerMinute: "Calls of the file family, per app or developer key."
         case .adminPerMinute: "Calls of the Admin API per developer key."
         case .failedAuthPerMinute:
-            "Failed authentications from one source address in a minute; over it 429 / 2002, whatever the credentials."
+            "Failed authentications from one source address in a minute; over it 429 / 2002, whatever the credentials. "
+                + "Devices are counted apart, and those whose own login holds are let in all the same."
+        case .registrationsPerMinute:
+            "Registrations of devices from one source address in a minute; over it 429 / 2002."
         case .broadcastsPerDay: "Pushes with the audience `all` in a day of UTC+8; over it 429 / 2008."
         case .devicesPerAlias: "Devices that may carry the same alias; a device that asks for more is refused."
         case .timeToLiveMaxSeconds:
@@ -112,7 +115,8 @@ enum ConfigurationPage {
         case .timedPushesRunning: "Pushes with `big_push_duration` that are being spread at a time; over it 400 / 1012."
         case .pushesPerDevicePerDay: "Pushes to one device in a day of UTC+8; a push to a device over it is 403 / 2005."
         case .framesPerSecond:
-            "Frames of one device, sustained, with bursts of ten times as many; acks of what was sent are free. "
+            "Frames of one device, sustained, with bursts of ten times as many; acks of what was sent are free, "
+                + "and an id in a receipt that was never pushed to the device counts as a frame. "
                 + "Over it the connection is closed with 4008."
         case .bodyBytes: "The longest JSON body; over it 400 with the family's code."
         case .fileBytes: "The longest uploaded file."

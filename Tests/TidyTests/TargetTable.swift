@@ -20,7 +20,8 @@ struct TargetTable {
         "ApusWire": .init(["ApusContract"], theirs: ["NIOCore", "Crypto"]),
         "ApusHTTP": .init(
             ["ApusContract"], theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "Logging"],
-            system: ["Synchronization"]),
+            // Glibc: the time of day, for certificates.
+            system: ["Synchronization", "Glibc"]),
         "ApusCore": .init(
             ["ApusContract", "ApusRoaring"], theirs: ["Logging", "Crypto"],
             // Glibc: the clocks.

@@ -25,6 +25,36 @@ package struct IPAddress: Hashable, Sendable {
         }
     }
 
+    /// Finds where a request comes from, through the proxies that the operator trusts.
+    ///
+    /// - Parameters:
+    ///   - forwarded: the values of `X-Forwarded-For`, believed only where a trusted proxy is the peer.
+    /// - Returns: nil when the peer has no IP address.
+    package init?(peer: String?, forwarded: [String], trusting proxies: [AddressBlock]) {
+        guard let peer, let peer = IPAddress(peer) else { return nil }
+        func isTrusted(_ address: IPAddress) -> Bool { proxies.contains { $0.contains(address) } }
+        var address = peer
+        // Each proxy appends whom it heard from: read from the right until somebody who is not one of ours, or until
+        // something that is no address, for which the last one that could be read answers.
+        for hop in forwarded.flatMap({ $0.split(separator: ",") }).reversed() where isTrusted(address) {
+            guard let before = IPAddress(hop: hop) else { break }
+            address = before
+        }
+        self = address
+    }
+
+    /// Reads an address as proxies write it: bare, or with a port, IPv6 then in brackets.
+    private init?(hop: Substring) {
+        let text = String(hop.filter { $0 != " " && $0 != "\t" })
+        if let bare = IPAddress(text) {
+            self = bare
+        } else if text.first == "[" {
+            self.init(String(text.dropFirst().prefix { $0 != "]" }))
+        } else {
+            self.init(String(text.prefix { $0 != ":" }))
+        }
+    }
+
     /// The text form.
     package var text: String {
         var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))

@@ -24,6 +24,8 @@ package final class DeliveryBook: Sendable {
         ///
         /// By app, because between apps the numbers come in no order; ``DeliveryBook/last`` before an app's first.
         var committedThrough: [AppID: MessageID] = [:]
+        /// The greatest number of all apps that was committed since the start.
+        var greatest = MessageID(0)
         /// By app, oldest first.
         var wide: [AppID: [Wide]] = [:]
         /// The timed-speed pushes among them that have shares left.
@@ -106,25 +108,38 @@ package final class DeliveryBook: Sendable {
     /// Gives back the place of a timed-speed push that was not accepted.
     func releasePaced(of app: AppID) { self.state.withLock { $0.releasePaced(of: app) } }
 
-    /// Messages by number, from memory where possible; unknown ones, and such as do not decode, are absent.
-    package func deliverables(_ ids: [MessageID]) async throws(StoreError) -> [MessageID: Deliverable] {
+    /// Messages by number, from memory where possible; unknown ones, and such as do not decode, are absent. Numbers
+    /// that were never given out cost no look into the store.
+    ///
+    /// - Parameter keepsFound: whether what the store had is kept in memory; not where strangers choose the numbers,
+    ///   who could drive out what others need.
+    package func deliverables(
+        _ ids: [MessageID], keepsFound: Bool = true
+    ) async throws(StoreError) -> [MessageID: Deliverable] {
         // Past its retention a message may be gone from the store: memory does not answer for it any more.
         let cutoff = self.clocks.now().adding(seconds: -Upkeep.retentionSeconds)
-        var found = self.state.withLock { state in
+        var (found, last) = self.state.withLock { state in
             var found: [MessageID: Deliverable] = [:]
             for id in ids {
                 if let known = state.recent[id], known.message.expiresAt > cutoff { found[id] = known }
             }
-            return found
+            return (found, max(state.greatest, self.last))
         }
-        let missing = ids.filter { found[$0] == nil }
+        let missing = ids.filter { $0 <= last && found[$0] == nil }
         guard !missing.isEmpty else { return found }
         for message in try await self.store.messages(missing) {
             guard let deliverable = self.decoded(message) else { continue }
             found[message.id] = deliverable
-            self.state.withLock { $0.recent.keep(deliverable) }
+            if keepsFound { self.keep([deliverable]) }
         }
         return found
+    }
+
+    /// Keeps messages in memory that were met and are likely to be met again.
+    func keep(_ deliverables: [Deliverable]) {
+        self.state.withLock { state in
+            for deliverable in deliverables { state.recent.keep(deliverable) }
+        }
     }
 
     /// - Returns: nil when it does not decode; that is logged, and nobody else is held up by it.
@@ -149,6 +164,7 @@ extension DeliveryBook {
         let pace = Pace(message)
         let overridden = self.state.withLock { state -> Message? in
             state.committedThrough[message.app] = message.id
+            state.greatest = max(state.greatest, message.id)
             if let deliverable { state.recent.keep(deliverable) }
             if message.waiting == .bitmap {
                 state.wide[message.app, default: []].append(Wide(message: message.withoutPayload, pace: pace))

@@ -8,13 +8,16 @@ package final class DeviceService: Sendable {
     let presence: Presence
     let store: any Store
     let clocks: Clocks
+    private let admission: DeviceAdmission
     /// What was imported up to here is in the index.
     let adopted: Mutex<ImportPlace>
 
-    /// - Parameter adopted: the last import before the index was read from the store.
+    /// - Parameters:
+    ///   - adopted: the last import before the index was read from the store.
+    ///   - serverLimits: of these only what is counted by source address.
     package init(
         directory: AppDirectory, index: AudienceIndex, committer: Committer, presence: Presence, store: any Store,
-        clocks: Clocks, adopted: ImportPlace
+        clocks: Clocks, adopted: ImportPlace, serverLimits: Limits, incidents: IncidentLog
     ) {
         self.directory = directory
         self.index = index
@@ -23,6 +26,7 @@ package final class DeviceService: Sendable {
         self.store = store
         self.clocks = clocks
         self.adopted = Mutex(adopted)
+        self.admission = DeviceAdmission(serverLimits: serverLimits, clocks: clocks, incidents: incidents)
     }
 
     /// A device's wish to be registered.
@@ -78,7 +82,12 @@ package final class DeviceService: Sendable {
     }
 
     /// Registers a device; durable when it returns.
-    package func register(_ registration: Registration) async throws(Refusal) -> Registered {
+    ///
+    /// - Parameter source: where the wish comes from; nil counts for no address.
+    package func register(
+        _ registration: Registration, from source: IPAddress? = nil
+    ) async throws(Refusal) -> Registered {
+        try self.admission.checkRegistration(from: source)
         guard let app = self.directory.app(registration.appKey) else { throw Refusal(.unknownKey) }
         guard !app.isBlocked else { throw Refusal(.blacklisted) }
         let secret = RandomText.hex(digits: Self.secretDigits)
@@ -105,18 +114,23 @@ package final class DeviceService: Sendable {
 
     /// Checks a device's credentials.
     ///
-    /// - Throws: ``Refusal/Kind/badSecret`` for an unknown id and a wrong secret alike, ``Refusal/Kind/blacklisted``.
-    package func login(_ registrationID: String, secret: String) async throws(Refusal) -> LoggedIn {
+    /// - Parameter source: where it comes from; nil counts for no address.
+    /// - Throws: ``Refusal/Kind/badSecret`` for an unknown id and a wrong secret alike, ``Refusal/Kind/rateLimited`` in
+    ///   its place once too many have failed from there, ``Refusal/Kind/blacklisted``.
+    package func login(
+        _ registrationID: String, secret: String, from source: IPAddress? = nil
+    ) async throws(Refusal) -> LoggedIn {
         guard let name = RegistrationID(registrationID), let key = self.directory.device(named: name, in: self.index),
             let app = self.directory.app(key.app)
         else {
             _ = Self.nobody.matches(secret)
-            throw Refusal(.badSecret)
+            throw self.admission.failedLogin(of: nil, from: source)
         }
+        try self.admission.checkLogin(of: key, from: source)
         let stored: Device?
         do { stored = try await self.store.device(key.ordinal, of: key.app) } catch { throw Refusal(error) }
         guard let device = stored, (device.secret ?? Self.nobody).matches(secret), device.secret != nil else {
-            throw Refusal(.badSecret)
+            throw self.admission.failedLogin(of: key, from: source)
         }
         guard !app.isBlocked else { throw Refusal(.blacklisted) }
         return LoggedIn(key: key, platform: device.platform, registrationID: device.registrationID)

@@ -39,7 +39,7 @@ package final class ReportBook: Sendable {
     package func record(_ batch: [Acknowledgement]) async -> [Result<[MessageID], Refusal>] {
         let known: [MessageID: Deliverable]
         do {
-            known = try await self.book.deliverables(Self.messages(of: batch))
+            known = try await self.book.deliverables(Self.messages(of: batch), keepsFound: false)
         } catch {
             return batch.map { _ in .failure(Refusal(error)) }
         }
@@ -47,6 +47,7 @@ package final class ReportBook: Sendable {
         let accepted = batch.map { merged.take($0) }
         let receipts = merged.receipts
         guard !receipts.isEmpty else { return accepted.map { .success($0) } }
+        self.book.keep(Set(receipts.map(\.message)).compactMap { known[$0] })
         switch await self.committer.commit(.receipts(receipts, at: self.clocks.now())) {
         case .done, .changed, .changedAll, .adopted: return accepted.map { .success($0) }
         case .refused(let refusal): return accepted.map { $0.isEmpty ? .success([]) : .failure(refusal) }
