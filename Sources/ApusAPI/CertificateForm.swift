@@ -2,6 +2,7 @@ import ApusCore
 import ApusHTTP
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 /// The certificates in a form: a file and its password, for either service or for both.
 ///
@@ -55,10 +56,26 @@ struct CertificateForm {
         return fields
     }
 
+    /// Whether some call opens its files.
+    private static let isOpening = Mutex(false)
+
     /// Opens the files with their passwords, away from the event loops: deriving a key takes a while.
     ///
-    /// - Throws: ``Refusal/Kind/certificateInvalid`` for what is not PKCS#12 or does not open.
+    /// One call at a time in the whole node, because a file says itself how long that takes, also in parts that cannot
+    /// be read before.
+    ///
+    /// - Throws: ``Refusal/Kind/certificateInvalid`` for what is not PKCS#12, does not open or would take too long,
+    ///   ``Refusal/Kind/overloaded`` while another call opens its files.
     func certificates() async throws(Refusal) -> [CheckedCertificate] {
+        guard self.pairs.allSatisfy({ KeyDerivation.iterations(in: $0.file) <= KeyDerivation.iterationsMax }) else {
+            throw Refusal(.certificateInvalid)
+        }
+        let isFree = Self.isOpening.withLock { isOpening in
+            defer { isOpening = true }
+            return !isOpening
+        }
+        guard isFree else { throw Refusal(.overloaded) }
+        defer { Self.isOpening.withLock { $0 = false } }
         var checked: [CheckedCertificate] = []
         for pair in self.pairs {
             let certificate = try? await NIOThreadPool.singleton.runIfActive { try Self.check(pair) }
