@@ -17,7 +17,8 @@ from endpoints import HIT, PNG, at
 
 SIZE = 1 << 20
 # Bounds, not expectations: a slow path takes minutes here.
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 20
+WAIT_SECONDS = 10
 OTHERS = 4
 # One letter with accents in an order that is not the canonical one: texts like it are slow to compare and to hash.
 ACCENTS = "\u0301\u0327" * 220_000
@@ -183,7 +184,7 @@ def test_no_body_holds_up_the_server(crowded, name):
         )
         took = time.monotonic() - start
     assert answer.status_code < 500 and answer.json() is not None, answer.text[:200]
-    assert took < ANSWER_SECONDS and max(waits) < ANSWER_SECONDS, (took, max(waits))
+    assert took < ANSWER_SECONDS and max(waits) < WAIT_SECONDS, (took, max(waits))
 
 
 def test_pictures_that_are_replaced_stay_within_the_limit(start):
