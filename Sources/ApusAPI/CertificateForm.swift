@@ -2,7 +2,6 @@ import ApusCore
 import ApusHTTP
 import NIOPosix
 import NIOSSL
-import Synchronization
 
 /// The certificates in a form: a file and its password, for either service or for both.
 ///
@@ -56,29 +55,24 @@ struct CertificateForm {
         return fields
     }
 
-    /// Whether some call opens its files.
-    private static let isOpening = Mutex(false)
+    /// One thread for all: a file says itself how long it takes, also in parts that cannot be read before. Who comes
+    /// meanwhile waits; `uploads_running` bounds how many.
+    private static let opener: NIOThreadPool = {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        return pool
+    }()
 
     /// Opens the files with their passwords, away from the event loops: deriving a key takes a while.
     ///
-    /// One call at a time in the whole node, because a file says itself how long that takes, also in parts that cannot
-    /// be read before.
-    ///
-    /// - Throws: ``Refusal/Kind/certificateInvalid`` for what is not PKCS#12, does not open or would take too long,
-    ///   ``Refusal/Kind/overloaded`` while another call opens its files.
+    /// - Throws: ``Refusal/Kind/certificateInvalid`` for what is not PKCS#12, does not open or would take too long.
     func certificates() async throws(Refusal) -> [CheckedCertificate] {
         guard self.pairs.allSatisfy({ KeyDerivation.iterations(in: $0.file) <= KeyDerivation.iterationsMax }) else {
             throw Refusal(.certificateInvalid)
         }
-        let isFree = Self.isOpening.withLock { isOpening in
-            defer { isOpening = true }
-            return !isOpening
-        }
-        guard isFree else { throw Refusal(.overloaded) }
-        defer { Self.isOpening.withLock { $0 = false } }
         var checked: [CheckedCertificate] = []
         for pair in self.pairs {
-            let certificate = try? await NIOThreadPool.singleton.runIfActive { try Self.check(pair) }
+            let certificate = try? await Self.opener.runIfActive { try Self.check(pair) }
             guard let certificate else { throw Refusal(.certificateInvalid) }
             checked.append(certificate)
         }

@@ -32,7 +32,7 @@ struct TargetTable {
         "ApusAPI": .init(
             ["ApusContract", "ApusCore", "ApusHTTP"],
             // NIOSSL: PKCS#12. NIOPosix: its threads, for what takes a while.
-            theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"], system: ["Synchronization"]),
+            theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "ApusEdge": .init(
             ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"], system: ["Synchronization"]),
         "ApusClient": .init(["ApusContract", "ApusWire"], theirs: ["NIOCore", "NIOPosix", "NIOSSL"]),
