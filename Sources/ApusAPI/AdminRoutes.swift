@@ -75,16 +75,17 @@ struct AppForm: Equatable {
         }
         self.groupName = try root?["group_name"].flatMap { (value) throws(Refusal) in
             // An empty name is no name.
-            if value.string == "" { return nil }
+            if value.isString("") { return nil }
             return try Self.text("group_name", value, max: DeveloperService.nameMax)
         }
     }
 
     private static func text(_ name: String, _ value: JSONValue?, max: Int) throws(Refusal) -> String {
-        guard let value, value.string != "" else {
+        guard let value, !value.isString("") else {
             throw Refusal(.missingValue, "Request parameter \(name) is null or empty")
         }
-        guard let text = value.string, text.count <= max, !text.utf8.contains(0) else {
+        // Counted in code points: one letter with its accents may be as long as a body.
+        guard let text = value.string, text.unicodeScalars.count <= max, !text.utf8.contains(0) else {
             throw Refusal(.badValue, "Request parameter \(name) is illegal: a text of 1 to \(max) characters")
         }
         return text

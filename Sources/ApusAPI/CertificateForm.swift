@@ -55,13 +55,24 @@ struct CertificateForm {
         return fields
     }
 
+    /// One thread for all: a file says itself how long it takes, also in parts that cannot be read before. Who comes
+    /// meanwhile waits; `uploads_running` bounds how many.
+    private static let opener: NIOThreadPool = {
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        return pool
+    }()
+
     /// Opens the files with their passwords, away from the event loops: deriving a key takes a while.
     ///
-    /// - Throws: ``Refusal/Kind/certificateInvalid`` for what is not PKCS#12 or does not open.
+    /// - Throws: ``Refusal/Kind/certificateInvalid`` for what is not PKCS#12, does not open or would take too long.
     func certificates() async throws(Refusal) -> [CheckedCertificate] {
+        guard self.pairs.allSatisfy({ KeyDerivation.iterations(in: $0.file) <= KeyDerivation.iterationsMax }) else {
+            throw Refusal(.certificateInvalid)
+        }
         var checked: [CheckedCertificate] = []
         for pair in self.pairs {
-            let certificate = try? await NIOThreadPool.singleton.runIfActive { try Self.check(pair) }
+            let certificate = try? await Self.opener.runIfActive { try Self.check(pair) }
             guard let certificate else { throw Refusal(.certificateInvalid) }
             checked.append(certificate)
         }

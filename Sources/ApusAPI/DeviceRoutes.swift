@@ -5,6 +5,8 @@ import NIOHTTP1
 enum DeviceRoutes {
     /// Devices that `GET /v3/aliases/{alias}` names unless asked for the newer form.
     private static let aliasDevicesMax = 10
+    /// Devices that it names in the newer form: as many as the lists of this family may hold.
+    private static let aliasDetailsMax = JSONValue.registrationIDsMax
     /// Tags that `GET /v3/tags` names of each platform.
     private static let tagsMax = 100
 
@@ -128,7 +130,8 @@ extension DeviceRoutes {
         let platforms = try PlatformSet(query: call.query("platform"))
         let isNewForm = call.query("new_format")?.lowercased() == "true"
         let devices = try await call.core.devices.devices(
-            named: alias, on: platforms, limit: isNewForm ? .max : self.aliasDevicesMax, of: call.app.id)
+            named: alias, on: platforms, limit: isNewForm ? self.aliasDetailsMax : self.aliasDevicesMax, of: call.app.id
+        )
         var body: [UInt8] = []
         body.object { body in
             guard isNewForm else { return body.member("registration_ids", devices.map(\.registrationID.text)) }

@@ -88,6 +88,8 @@ struct ImageURLs {
         "fcm_image_url", "hmos_image_url",
     ]
     private static let sizeMaxBytes = 2048
+    /// Longer names are none of these, and texts take long to compare: see ``JSONValue/isWord(_:)``.
+    private static let keyMaxBytes = 32
 
     /// By key.
     private let given: [String: String]
@@ -100,7 +102,9 @@ struct ImageURLs {
         var standard: String?
         guard let members = root.members else { throw root.bad("an object") }
         for (name, value) in members {
-            guard let key = name.string, key == "image_url" || Self.keys.contains(key), !value.isNull else { continue }
+            guard name.stringSize ?? 0 <= Self.keyMaxBytes, let key = name.string,
+                key == "image_url" || Self.keys.contains(key)
+            else { continue }
             guard let url = value.string, url.isEmpty || Self.isURL(url) else {
                 throw .bad(key, "a URL that begins with http:// or https://")
             }
@@ -122,10 +126,11 @@ struct ImageURLs {
     }
 
     private static func isURL(_ text: String) -> Bool {
+        guard text.utf8.count <= Self.sizeMaxBytes else { return false }
         let lowered = text.prefix(8).lowercased()
         guard let scheme = ["http://", "https://"].first(where: lowered.hasPrefix) else { return false }
         let rest = text.utf8.dropFirst(scheme.utf8.count)
-        return !rest.isEmpty && rest.first != UInt8(ascii: "/") && text.utf8.count <= Self.sizeMaxBytes
+        return !rest.isEmpty && rest.first != UInt8(ascii: "/")
             && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") }
     }
 }

@@ -13,7 +13,8 @@ enum ManyRoutes {
             body.object { body in
                 // Beside it an item with that very name for its key has no place.
                 if let failure { body.error(failure) }
-                for (item, outcome) in zip(batch.items, outcomes) where failure == nil || item.key != "error" {
+                for (item, outcome) in zip(batch.items, outcomes)
+                where failure == nil || !item.key.utf8.elementsEqual("error".utf8) {
                     body.name(item.key)
                     body.object { body in
                         switch outcome {

@@ -34,7 +34,7 @@ extension Audience {
     /// - Parameter isLiveActivity: whether the push is one, which alone may name a running activity.
     init(decoding value: JSONValue, rule: AudienceRule, isLiveActivity: Bool) throws(Refusal) {
         if value.kind == .string {
-            guard value.string?.lowercased() == "all" else { throw value.bad("\"all\" or an object") }
+            guard value.isWord("all") else { throw value.bad("\"all\" or an object") }
             guard rule != .file else { throw value.missing("file") }
             self = .all
             return

@@ -10,7 +10,7 @@ final class JSONDocument: Sendable {
         /// Where the tape goes on after this value and all that is inside it.
         var next: UInt32
         var kind: JSONValue.Kind
-        /// Whether a string holds backslashes.
+        /// Whether a string holds backslashes; of an object, whether one of its names does.
         var isEscaped: Bool
     }
 
@@ -41,7 +41,9 @@ final class JSONDocument: Sendable {
     /// The first bytes of the string at `index`, unescaped, in one word.
     func head(_ index: Int) -> UInt64 {
         let token = self.tape[index]
-        guard !token.isEscaped else { return self.unescaped(index).withUnsafeBufferPointer(Self.head(of:)) }
+        guard !token.isEscaped else {
+            return JSONEscape.decode(self.raw(index), upTo: 8).withUnsafeBufferPointer(Self.head(of:))
+        }
         return self.bytes.withUnsafeBufferPointer {
             Self.head(of: UnsafeBufferPointer(rebasing: $0[Int(token.start)..<Int(token.end)]))
         }
@@ -58,7 +60,11 @@ final class JSONDocument: Sendable {
     @inline(__always)
     func string(_ index: Int, is text: StaticString) -> Bool {
         let token = self.tape[index]
-        guard token.isEscaped || Int(token.end - token.start) == text.utf8CodeUnitCount else { return false }
+        let length = Int(token.end - token.start)
+        // An escape has at most six bytes for one of the text: long strings need not be decoded to be told apart.
+        guard length == text.utf8CodeUnitCount || (token.isEscaped && length <= 6 * text.utf8CodeUnitCount) else {
+            return false
+        }
         return self.string(token, index, is: text)
     }
 
@@ -75,10 +81,9 @@ final class JSONDocument: Sendable {
         }
     }
 
-    /// Whether the strings at two places are the same text, byte for byte.
+    /// Whether the strings at two places, neither of them escaped, are the same text, byte for byte.
     func isSameString(_ left: Int, _ right: Int) -> Bool {
         let (one, other) = (self.tape[left], self.tape[right])
-        if one.isEscaped || other.isEscaped { return self.unescaped(left).elementsEqual(self.unescaped(right)) }
         guard one.end - one.start == other.end - other.start else { return false }
         return self.bytes.withUnsafeBufferPointer { bytes in
             for offset in 0..<Int(one.end - one.start)
@@ -91,8 +96,8 @@ final class JSONDocument: Sendable {
 /// The members of one object that count, by the tape index of their names: of several with one name the last, and
 /// none whose value is null.
 ///
-/// Small objects are compared name by name; large ones through a table, so that a hostile body costs no more than its
-/// size.
+/// Small objects are compared name by name; large ones, and those with escapes in their names, through a table, so that
+/// a hostile body costs no more than its size.
 struct JSONMemberIndices: Sequence, IteratorProtocol {
     /// Tokens inside an object, up to which comparing is cheaper than a table.
     private static let smallMaxTokens = 64
@@ -100,14 +105,15 @@ struct JSONMemberIndices: Sequence, IteratorProtocol {
     private let document: JSONDocument
     private let end: Int
     private var name: Int
-    /// Of each name, where it stands last; only for a large object.
+    /// Of each name, where it stands last; nil for a small object.
     private let last: [ArraySlice<UInt8>: Int]?
 
     init(_ document: JSONDocument, object: Int) {
         self.document = document
         self.name = object + 1
         self.end = document.next(object)
-        self.last = self.end - object <= Self.smallMaxTokens ? nil : Self.table(document, self.name, self.end)
+        let isSmall = self.end - object <= Self.smallMaxTokens && !document.tape[object].isEscaped
+        self.last = isSmall ? nil : Self.table(document, self.name, self.end)
     }
 
     mutating func next() -> Int? {

@@ -66,6 +66,7 @@ struct JSONReader {
         while true {
             guard self.current == UInt8(ascii: "\"") else { throw self.unexpected("a member name") }
             try self.readString()
+            if self.tape[self.tape.count - 1].isEscaped { self.tape[index].isEscaped = true }
             self.skipSpace()
             guard self.take(UInt8(ascii: ":")) else { throw self.unexpected("a colon") }
             self.skipSpace()

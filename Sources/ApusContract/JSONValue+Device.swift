@@ -26,8 +26,8 @@ extension JSONValue {
         let text = self.kind == .number ? self.integer.map { String($0) } : self.string
         guard let text else { throw self.bad("a string") }
         guard !text.isEmpty else { return nil }
-        let digits = text.hasPrefix("+") ? text.dropFirst() : text[...]
-        guard text.utf8.count <= Self.mobileSizeMax, !digits.isEmpty, digits.utf8.allSatisfy(\.isDigit) else {
+        let digits = text.utf8.first == UInt8(ascii: "+") ? text.utf8.dropFirst() : text.utf8[...]
+        guard text.utf8.count <= Self.mobileSizeMax, !digits.isEmpty, digits.allSatisfy(\.isDigit) else {
             throw self.bad("digits with an optional +, at most \(Self.mobileSizeMax) characters")
         }
         return text

@@ -41,6 +41,21 @@ package struct JSONValue: Sendable {
         self.kind == .string && self.document.string(self.index, is: text)
     }
 
+    /// Whether this is a string of this word, in any case.
+    ///
+    /// By bytes, as every comparison with what callers send has to be: `==` of texts brings both into a normal form
+    /// first, and takes minutes over one letter with a hundred thousand accents.
+    ///
+    /// - Parameter word: lower-case ASCII.
+    package func isWord(_ word: StaticString) -> Bool {
+        guard self.kind == .string else { return false }
+        let text = self.document.unescaped(self.index)
+        return text.count == word.utf8CodeUnitCount
+            && zip(text, UnsafeBufferPointer(word)).allSatisfy { byte, wanted in
+                byte == wanted || (byte | 0x20 == wanted && (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte))
+            }
+    }
+
     /// Bytes of UTF-8 that a string stands for; nil for every other kind.
     package var stringSize: Int? {
         self.kind == .string ? self.document.unescaped(self.index).count : nil

@@ -58,12 +58,14 @@ extension [UInt8] {
 enum JSONEscape {
     /// The text that the inside of a string stands for, as UTF-8.
     ///
-    /// - Parameter raw: what ``JSONReader`` accepted; every escape is whole, every surrogate has its pair.
-    static func decode(_ raw: ArraySlice<UInt8>) -> [UInt8] {
+    /// - Parameters:
+    ///   - raw: what ``JSONReader`` accepted; every escape is whole, every surrogate has its pair.
+    ///   - size: what follows so many bytes of the text may be left out.
+    static func decode(_ raw: ArraySlice<UInt8>, upTo size: Int = .max) -> [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(raw.count)
+        text.reserveCapacity(min(raw.count, size))
         var rest = raw
-        while let backslash = rest.firstIndex(of: UInt8(ascii: "\\")) {
+        while text.count < size, let backslash = rest.prefix(size - text.count).firstIndex(of: UInt8(ascii: "\\")) {
             text.append(contentsOf: rest[..<backslash])
             let letter = rest[backslash + 1]
             rest = rest[(backslash + 2)...]
@@ -77,7 +79,7 @@ enum JSONEscape {
             default: text.append(letter)
             }
         }
-        text.append(contentsOf: rest)
+        text.append(contentsOf: rest.prefix(max(0, size - text.count)))
         return text
     }
 

@@ -22,6 +22,7 @@ package enum LimitName: String, CaseIterable, Sendable {
     case bodyBytes = "body_bytes"
     case fileBytes = "file_bytes"
     case imageBytes = "image_bytes"
+    case imagesKept = "images_kept"
     case uploadsRunning = "uploads_running"
     case requestSeconds = "request_seconds"
     case receiveSeconds = "receive_seconds"
@@ -49,6 +50,7 @@ package enum LimitName: String, CaseIterable, Sendable {
         case .bodyBytes: 1_048_576
         case .fileBytes: 10_485_760
         case .imageBytes: 2_097_152
+        case .imagesKept: 1000
         case .uploadsRunning: 16
         case .requestSeconds: 30
         case .receiveSeconds: 20
@@ -63,7 +65,7 @@ package enum LimitName: String, CaseIterable, Sendable {
             false
         case .pushPerMinute, .reportPerMinute, .devicePerMinute, .schedulePerMinute, .filePerMinute,
             .broadcastsPerDay, .devicesPerAlias, .timeToLiveMaxSeconds, .offlinePerDevice, .cidPerCall,
-            .schedulesLive, .timedPushesRunning, .pushesPerDevicePerDay, .framesPerSecond:
+            .schedulesLive, .imagesKept, .timedPushesRunning, .pushesPerDevicePerDay, .framesPerSecond:
             true
         }
     }

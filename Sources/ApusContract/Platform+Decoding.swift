@@ -39,7 +39,7 @@ extension PlatformSet {
 }
 
 extension PlatformSet.Named {
-    fileprivate static func isRetired(_ value: JSONValue) -> Bool { value.string?.lowercased() == "winphone" }
+    fileprivate static func isRetired(_ value: JSONValue) -> Bool { value.isWord("winphone") }
 
     /// - Parameter isAlone: whether `"all"` may stand here.
     fileprivate mutating func add(_ value: JSONValue, isAlone: Bool) throws(Refusal) {
@@ -48,7 +48,7 @@ extension PlatformSet.Named {
             self.retired.append(value.index)
         } else if let platform = Platform(name: name) {
             self.platforms.insert(PlatformSet(platform))
-        } else if isAlone, name.lowercased() == "all" {
+        } else if isAlone, value.isWord("all") {
             self.platforms = .all
         } else {
             throw value.bad("one of android, ios, hmos, quickapp, web")

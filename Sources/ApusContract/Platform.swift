@@ -15,6 +15,8 @@ package enum Platform: UInt8, CaseIterable, Sendable, Hashable {
 
     /// - Returns: nil for an unknown name. Letter case does not matter.
     package init?(name: String) {
+        // Long names are none, and would take long to compare: see ``JSONValue/isWord(_:)``.
+        guard name.utf8.count <= 16 else { return nil }
         let name = name.lowercased()
         guard let platform = Self.allCases.first(where: { $0.name == name }) else { return nil }
         self = platform

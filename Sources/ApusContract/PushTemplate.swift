@@ -5,6 +5,9 @@
 package struct PushTemplate: Sendable {
     /// The longest name of a variable.
     package static let variableMaxBytes = 64
+    /// Bytes that values may add to the text of one push: more than the sizes of a push leave room for on all platforms
+    /// together, and few enough that a value which stands in many places stays harmless.
+    package static let valuesMaxBytes = 32_768
 
     /// In ascending order, without duplicates.
     package let variables: [String]
@@ -39,7 +42,8 @@ package struct PushTemplate: Sendable {
     ///   - rule: what may stand in it.
     ///   - options: members that stand over the template's own, as the inside of a JSON object.
     ///   - geofence: JSON text for `options.geofence`.
-    /// - Throws: ``Refusal/Kind/missingValue`` for a variable without a value, and what a push is refused with.
+    /// - Throws: ``Refusal/Kind/missingValue`` for a variable without a value, ``Refusal/Kind/tooLarge`` for values
+    ///   that add more than ``valuesMaxBytes``, and what a push is refused with.
     func push(
         _ values: [String: String], audience: [UInt8], rule: AudienceRule, options: [UInt8], geofence: [UInt8]?
     ) throws(Refusal) -> PushRequest {
@@ -68,6 +72,11 @@ package struct PushTemplate: Sendable {
         while let next = Self.nextVariable(in: rest) {
             filled += rest[..<next.range.lowerBound]
             guard var value = values[next.name] else { throw Refusal.missing("keys.\(next.name)") }
+            guard filled.count + value.utf8.count <= text.count + Self.valuesMaxBytes else {
+                throw Refusal(
+                    .tooLarge,
+                    "Message body is too large: keys may add at most \(Self.valuesMaxBytes) bytes to a template")
+            }
             value.withUTF8 { filled.appendEscaped($0) }
             rest = rest[next.range.upperBound...]
         }

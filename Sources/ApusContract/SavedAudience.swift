@@ -57,6 +57,8 @@ package struct ABTest: Sendable, Equatable {
 
     /// What a push names: the test and one of its parts, as in `checkout.a`.
     package struct Part: Sendable, Equatable {
+        private static let sizeMaxBytes = 128
+
         /// The test's name.
         package let test: String
         /// The part's letter.
@@ -64,6 +66,8 @@ package struct ABTest: Sendable, Equatable {
 
         /// - Returns: nil when the text is not a name, a full stop and one letter.
         package init?(_ text: String) {
+            // A longer one names no test, and would take long to take apart: see ``JSONValue/isWord(_:)``.
+            guard text.utf8.count <= Self.sizeMaxBytes else { return nil }
             let pieces = text.split(separator: ".", omittingEmptySubsequences: false)
             guard pieces.count == 2, let letter = pieces[1].first, pieces[1].count == 1, !pieces[0].isEmpty else {
                 return nil

@@ -139,8 +139,9 @@ enum Badge {
     }
 
     private static func steps(_ text: String) -> Int64? {
-        let digits = text.first == "+" || text.first == "-" ? text.dropFirst() : text[...]
-        return digits.utf8.allSatisfy(\.isDigit) ? Int64(digits) : nil
+        let isSigned = text.utf8.first == UInt8(ascii: "+") || text.utf8.first == UInt8(ascii: "-")
+        let digits = isSigned ? text.utf8.dropFirst() : text.utf8[...]
+        return digits.allSatisfy(\.isDigit) ? Int64(Substring(digits)) : nil
     }
 }
 

@@ -95,7 +95,9 @@ extension TemplateRequest.Item {
     private static func content(
         of value: JSONValue, _ rule: AudienceRule
     ) throws(Refusal) -> TemplateRequest.Content {
-        guard value.kind == .object else { throw value.bad("an object") }
+        // Not by its place, which is found by walking there: a thousand elements would walk a thousand times.
+        guard value.kind == .object else { throw .bad("The element of params", "an object") }
+        let value = try JSONValue.requestBody(value.compact())
         try Self.shape.check(value)
         guard let audience = value["audience"] else { throw value.missing("audience") }
         var values: [String: String] = [:]
@@ -104,6 +106,8 @@ extension TemplateRequest.Item {
                 // A number counts as its digits.
                 let text = value.kind == .number ? String(decoding: value.text, as: UTF8.self) : value.string
                 guard let text else { throw value.bad("a string") }
+                // What can be no variable is ignored, as what this template does not have.
+                guard (1...PushTemplate.variableMaxBytes).contains(name.stringSize ?? 0) else { continue }
                 values[name.string ?? ""] = text
             }
         }

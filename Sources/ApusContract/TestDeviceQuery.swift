@@ -3,6 +3,9 @@
 ///
 /// Source: contract, device §8.
 package struct TestDeviceEntry: Sendable, Equatable {
+    /// The longest name, in bytes of UTF-8.
+    package static let nameMaxBytes = 255
+
     /// For people; never empty.
     package let name: String
     /// As it was sent; may be malformed.
@@ -12,6 +15,9 @@ package struct TestDeviceEntry: Sendable, Equatable {
     package init(decoding bytes: [UInt8]) throws(Refusal) {
         let root = try JSONValue.requestBody(bytes)
         self.name = try Self.text("device_name", of: root)
+        guard self.name.utf8.count <= Self.nameMaxBytes else {
+            throw .bad("device_name", "at most \(Self.nameMaxBytes) bytes of UTF-8")
+        }
         self.registrationID = try Self.text("registration_id", of: root)
     }
 

@@ -24,12 +24,19 @@ extension Shape {
 }
 
 /// What periods are counted in, by its name on the wire in any case.
-private enum TriggerUnit: String {
+private enum TriggerUnit {
     case day, week, month
 
     init?(_ value: JSONValue) {
-        guard let name = value.string, let unit = Self(rawValue: name.lowercased()) else { return nil }
-        self = unit
+        if value.isWord("day") {
+            self = .day
+        } else if value.isWord("week") {
+            self = .week
+        } else if value.isWord("month") {
+            self = .month
+        } else {
+            return nil
+        }
     }
 }
 
@@ -81,7 +88,7 @@ extension Trigger.Periodical.Days {
         case .week:
             self = .weekdays(
                 try Self.numbers(elements, periodical, "a day of the week, MON to SUN") { value in
-                    value.string.flatMap { Self.weekdayNames.firstIndex(of: $0.uppercased()) }.map { $0 + 1 }
+                    Self.weekdayNames.firstIndex { value.isWord($0) }.map { $0 + 1 }
                 })
         case .month:
             self = .monthDays(
@@ -104,7 +111,7 @@ extension Trigger.Periodical.Days {
         return numbers
     }
 
-    private static let weekdayNames = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"]
+    private static let weekdayNames: [StaticString] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 }
 
 extension TimeUTC8 {

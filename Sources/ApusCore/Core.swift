@@ -108,7 +108,7 @@ package final class Core: Sendable {
         self.imageMaxBytes = limits.ceiling(.imageBytes)
         self.uploads = UploadIntake(store: store, clocks: clocks, runningMax: limits.ceiling(.uploadsRunning))
         self.files = FileService(store: store, clocks: clocks)
-        self.images = ImageService(store: store, clocks: clocks)
+        self.images = ImageService(store: store, clocks: clocks, directory: directory)
         self.authenticator = Authenticator(
             directory: directory, accounts: accounts, serverLimits: limits, clocks: clocks)
         self.groups = GroupPushService(

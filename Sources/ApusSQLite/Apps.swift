@@ -71,11 +71,11 @@ enum Apps {
             ("schedules", "live_until, number"), ("schedule_fires", "schedule, due_at"),
             // By hand an operator makes few of each kind: they go together.
             ("online_hours", "hour"), ("definitions", "kind"), ("plans", "name"),
-            ("image_sets", "id"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
             removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)
         }
+        if removed < limit { removed += try Uploads.removeImages(of: app, limit: limit - removed, in: db) }
         if removed < limit { removed += try Tags.remove(of: app, limit: limit, in: db) }
         if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
         return removed

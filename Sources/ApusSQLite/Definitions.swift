@@ -77,10 +77,15 @@ enum Plans {
             "SELECT \(Self.columns) FROM plans WHERE app = ? AND name = ?", app.number, name, read: Self.plan)
     }
 
-    static func plans(of app: AppID, in db: Database) throws -> [PushPlan] {
+    /// - Parameter text: what a name or a description holds; nil for every plan.
+    static func plans(of app: AppID, holding text: String? = nil, in db: Database) throws -> [PushPlan] {
         try db.all(
-            "SELECT \(Self.columns) FROM plans WHERE app = ? ORDER BY number LIMIT ?", app.number, PushPlan.countMax,
-            read: Self.plan)
+            """
+            SELECT \(Self.columns) FROM plans
+            WHERE app = ?1 AND (?2 IS NULL OR instr(name, ?2) > 0 OR instr(description, ?2) > 0)
+            ORDER BY number LIMIT ?3
+            """,
+            app.number, text, PushPlan.countMax, read: Self.plan)
     }
 
     private static func plan(_ row: Row) throws -> PushPlan {

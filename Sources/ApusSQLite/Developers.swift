@@ -99,9 +99,18 @@ enum Developers {
     }
 
     static func assign(_ app: AppID, to developer: DeveloperID, in db: Database) throws {
+        // The package stays, unless it is that of another app of the new owner.
         try db.run(
-            "INSERT OR REPLACE INTO developer_apps (app, developer, android_package) VALUES (?, ?, NULL)", app.number,
-            developer.number)
+            """
+            INSERT INTO developer_apps (app, developer, android_package) VALUES (?1, ?2, NULL)
+            ON CONFLICT (app) DO UPDATE SET developer = ?2, android_package = iif(
+                EXISTS (
+                    SELECT 1 FROM developer_apps AS others
+                    WHERE others.developer = ?2 AND others.android_package = developer_apps.android_package
+                        AND others.app <> ?1),
+                NULL, android_package)
+            """,
+            app.number, developer.number)
     }
 
     /// Drops what refers to an app that is no more.

@@ -125,7 +125,7 @@ extension SQLiteStore {
 
     package func keepFile(
         _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
-    ) async throws(StoreError) -> Bool {
+    ) async throws(StoreError) -> UploadOutcome {
         try await self.write { db in try Uploads.keep(file, pieces: pieces, validMax: validMax, at: now, in: db) }
     }
 
@@ -142,9 +142,9 @@ extension SQLiteStore {
     }
 
     package func keepImages(
-        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]
-    ) async throws(StoreError) {
-        try await self.write { db in try Uploads.keep(images, pictures: pictures, in: db) }
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)], keptMax: Int
+    ) async throws(StoreError) -> UploadOutcome {
+        try await self.write { db in try Uploads.keep(images, pictures: pictures, keptMax: keptMax, in: db) }
     }
 
     package func images(

@@ -37,8 +37,8 @@ extension SQLiteStore {
         try await self.read { db in try Plans.plan(name, of: app, in: db) }
     }
 
-    package func plans(of app: AppID) async throws(StoreError) -> [PushPlan] {
-        try await self.read { db in try Plans.plans(of: app, in: db) }
+    package func plans(of app: AppID, holding text: String?) async throws(StoreError) -> [PushPlan] {
+        try await self.read { db in try Plans.plans(of: app, holding: text, in: db) }
     }
 
     package func online(of app: AppID, from: Timestamp, until: Timestamp) async throws(StoreError) -> Ordinals {

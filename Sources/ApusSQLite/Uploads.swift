@@ -74,8 +74,10 @@ enum Uploads {
             instant ?? .max, limit)
     }
 
-    private static let isStray =
-        "upload NOT IN (SELECT id FROM files) AND upload NOT IN (SELECT id FROM pictures)"
+    private static let isStray = """
+        NOT EXISTS (SELECT 1 FROM files WHERE files.id = upload_chunks.upload)
+        AND NOT EXISTS (SELECT 1 FROM pictures WHERE pictures.id = upload_chunks.upload)
+        """
 
     /// - Throws: ``StoreError/conflict`` when not exactly so many chunks are there.
     private static func require(_ count: Int, chunksOf id: UploadID, in db: Database) throws {
@@ -112,16 +114,11 @@ enum Uploads {
             try Cells($0, of: "files").text(0)
         }
         for id in files { try Self.remove(file: id, in: db) }
-        var rows = files.count
-        rows += try db.run(
-            "DELETE FROM image_sets WHERE id IN (SELECT id FROM image_sets WHERE expires_at <= ? LIMIT ?)",
-            now.milliseconds, limit)
-        rows += try db.run(
-            """
-            DELETE FROM pictures WHERE id IN (
-                SELECT id FROM pictures WHERE image_set NOT IN (SELECT id FROM image_sets) LIMIT ?)
-            """,
-            limit)
+        let sets = try db.all("SELECT id FROM image_sets WHERE expires_at <= ? LIMIT ?", now.milliseconds, limit) {
+            try Cells($0, of: "image_sets").text(0)
+        }
+        for id in sets { try Self.remove(imageSet: id, in: db) }
+        var rows = files.count + sets.count
         rows += try Self.dropStrays(before: now.milliseconds - Self.strayMilliseconds, limit: limit, in: db)
         return rows
     }
@@ -137,15 +134,15 @@ enum Uploads {
 extension Uploads {
     private static let fileColumns = "id, app, developer, kind, name, count, created_at, expires_at"
 
-    /// - Returns: false when the owner has too many.
     static func keep(
         _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp, in db: Database
-    ) throws -> Bool {
+    ) throws -> UploadOutcome {
+        guard try file.owner.exists(in: db) else { return .ownerGone }
         let valid = try db.first(
             "SELECT count(*) FROM files WHERE \(file.owner.column) = ? AND expires_at > ?", file.owner.number,
             now.milliseconds
         ) { try Cells($0, of: "files").integer(0) }
-        guard (valid ?? 0) < validMax else { return false }
+        guard (valid ?? 0) < validMax else { return .full }
         try Self.require(pieces, chunksOf: file.id, in: db)
         try db.run(
             """
@@ -154,7 +151,7 @@ extension Uploads {
             """,
             file.id.text, file.owner.number, file.kind.rawValue, file.name, file.count,
             file.createdAt.milliseconds, file.expiresAt.milliseconds)
-        return true
+        return .kept
     }
 
     static func files(of owner: UploadOwner, at now: Timestamp, in db: Database) throws -> [UploadedFile] {
@@ -195,6 +192,14 @@ extension Uploads {
 }
 
 extension UploadOwner {
+    /// Whether it was not deleted.
+    fileprivate func exists(in db: Database) throws -> Bool {
+        switch self {
+        case .app(let app): try Apps.exists(app, in: db)
+        case .developer(let id): try db.has("SELECT 1 FROM developers WHERE id = ?", id.number)
+        }
+    }
+
     fileprivate var column: String {
         switch self {
         case .app: "app"
@@ -214,8 +219,10 @@ extension UploadOwner {
 
 extension Uploads {
     static func keep(
-        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)], in db: Database
-    ) throws {
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)], keptMax: Int, in db: Database
+    ) throws -> UploadOutcome {
+        guard try Apps.exists(images.app, in: db) else { return .ownerGone }
+        guard try Self.makeRoom(for: images, pictures.count, keptMax: keptMax, in: db) else { return .full }
         for picture in pictures { try Self.require(picture.pieces, chunksOf: picture.id, in: db) }
         try db.run(
             """
@@ -224,10 +231,67 @@ extension Uploads {
             """,
             images.id.text, images.app.number, images.kind, CellJSON.text(map: images.urls),
             images.createdAt.milliseconds, images.expiresAt.milliseconds)
-        // Pictures that were replaced stay as long as the set: devices may still be told their URLs.
         for picture in pictures {
             try db.run("INSERT INTO pictures (id, image_set) VALUES (?, ?)", picture.id.text, images.id.text)
         }
+        return .kept
+    }
+
+    /// Drops the oldest of the pictures that were replaced, where others need their place.
+    ///
+    /// - Returns: false when even that makes no room.
+    private static func makeRoom(
+        for images: ImageSet, _ pictures: Int, keptMax: Int, in db: Database
+    ) throws -> Bool {
+        let isNew = try !db.has("SELECT 1 FROM image_sets WHERE id = ?", images.id.text)
+        let sets = try db.first("SELECT count(*) FROM image_sets WHERE app = ?", images.app.number) {
+            try Cells($0, of: "image_sets").integer(0)
+        }
+        guard Int(sets ?? 0) + (isNew ? 1 : 0) <= keptMax, pictures <= keptMax else { return false }
+        let kept = try db.first(
+            """
+            SELECT count(*) FROM image_sets JOIN pictures ON pictures.image_set = image_sets.id
+            WHERE image_sets.app = ?
+            """,
+            images.app.number
+        ) { try Cells($0, of: "pictures").integer(0) }
+        let excess = Int(kept ?? 0) - (keptMax - pictures)
+        guard excess > 0 else { return true }
+        let replaced = try db.all(
+            """
+            SELECT pictures.id FROM image_sets JOIN pictures ON pictures.image_set = image_sets.id
+            WHERE image_sets.app = ?1 AND instr(iif(image_sets.id = ?2, ?3, image_sets.urls), pictures.id) = 0
+            ORDER BY pictures.rowid LIMIT ?4
+            """,
+            images.app.number, images.id.text, CellJSON.text(map: images.urls), excess
+        ) { try Cells($0, of: "pictures").text(0) }
+        guard replaced.count == excess else { return false }
+        for id in replaced { try Self.remove(picture: id, in: db) }
+        return true
+    }
+
+    /// Removes some image sets of an app with their pictures.
+    ///
+    /// - Returns: how many sets went.
+    static func removeImages(of app: Int64, limit: Int, in db: Database) throws -> Int {
+        let sets = try db.all("SELECT id FROM image_sets WHERE app = ? LIMIT ?", app, limit) {
+            try Cells($0, of: "image_sets").text(0)
+        }
+        for id in sets { try Self.remove(imageSet: id, in: db) }
+        return sets.count
+    }
+
+    private static func remove(imageSet id: String, in db: Database) throws {
+        let pictures = try db.all("SELECT id FROM pictures WHERE image_set = ?", id) {
+            try Cells($0, of: "pictures").text(0)
+        }
+        for picture in pictures { try Self.remove(picture: picture, in: db) }
+        try db.run("DELETE FROM image_sets WHERE id = ?", id)
+    }
+
+    private static func remove(picture id: String, in db: Database) throws {
+        try Self.removeContent(of: id, in: db)
+        try db.run("DELETE FROM pictures WHERE id = ?", id)
     }
 
     static func images(_ id: UploadID, of app: AppID, at now: Timestamp, in db: Database) throws -> ImageSet? {

@@ -27,7 +27,9 @@ extension ClientFrame {
         guard let name = value["op"] else {
             throw ClientFrameFault(ref: ref.value, refusal: .missing("op"), isViolation: true)
         }
-        guard let operation = name.string.flatMap(Operation.init(rawValue:)) else {
+        guard name.stringSize ?? 0 <= Operation.nameMaxBytes,
+            let operation = name.string.flatMap(Operation.init(rawValue:))
+        else {
             let known = Operation.allCases.map(\.rawValue).joined(separator: ", ")
             throw ClientFrameFault(ref: ref.value, refusal: .bad("op", "one of \(known)"), isViolation: true)
         }
@@ -54,6 +56,9 @@ extension ClientFrame {
 /// The `op` of a client frame.
 private enum Operation: String, CaseIterable {
     case register, login, ack, click, display, tags, alias, mobile, tokens, active, ping
+
+    /// Longer texts are none of these, and take long to compare: see ``JSONValue/isWord(_:)``.
+    static let nameMaxBytes = 16
 
     func decode(_ frame: JSONValue) throws(Refusal) -> ClientFrame.Request {
         switch self {
@@ -212,11 +217,13 @@ extension JSONValue {
     fileprivate func tokens(_ value: JSONValue) throws(Refusal) -> ClientFrame.Tokens {
         guard let members = value.members else { throw value.bad("an object") }
         var tokens: ClientFrame.Tokens = [:]
-        for name in value.nullNames {
+        for name in value.nullNames(upTo: VendorToken.nameMaxBytes) {
             if let vendor = VendorToken(rawValue: name) { tokens[vendor] = .some(nil) }
         }
         for (name, value) in members {
-            guard let vendor = name.string.flatMap(VendorToken.init(rawValue:)) else { continue }
+            guard name.stringSize ?? 0 <= VendorToken.nameMaxBytes,
+                let vendor = name.string.flatMap(VendorToken.init(rawValue:))
+            else { continue }
             guard let token = value.string, token.utf8.count <= DeviceBounds.tokenMaxBytes else {
                 throw value.bad("a string of at most \(DeviceBounds.tokenMaxBytes) bytes")
             }

@@ -91,6 +91,9 @@ package enum FrameRef: Sendable, Equatable {
 package enum VendorToken: String, CaseIterable, Sendable {
     case apns, voip, fcm, huawei, honor, xiaomi, oppo, vivo, meizu, webpush
     case apnsSandbox = "apns_sandbox"
+
+    /// Longer names are none of these.
+    static let nameMaxBytes = 16
 }
 
 /// Why a frame was not understood.

@@ -231,3 +231,30 @@ private func value(_ text: String) throws -> JSONValue { try JSONValue(parsing: 
         #expect(String(decoding: bytes, as: UTF8.self) == "\"a/\\\"\\\\\\u0001é\u{2028}\"")
     }
 }
+
+@Suite struct `A name in a JSON object` {
+    @Test(arguments: [
+        (#"{"a":1,"\u0061":2}"#, #"{"a":2}"#), (#"{"\u0061":1,"a":2}"#, #"{"a":2}"#),
+        (#"{"\u0061":1,"b":3,"a":null}"#, #"{"b":3}"#), (#"{"\ud83d\ude00":1,"😀":2}"#, #"{"😀":2}"#),
+    ])
+    func `is the same name with escapes and without`(_ text: String, _ kept: String) throws {
+        #expect(try compact(text) == kept)
+    }
+
+    @Test func `is found however it is written`() throws {
+        let text = #"{"notificati\u006fn":1,"\u006e\u006f\u0074\u0069\u0066\u0069\u0063\u0061\u0074\u0069\u006f":2}"#
+        #expect(try value(text)["notification"]?.integer == 1)
+        #expect(try value(text)["notificatio"]?.integer == 2)
+        #expect(try value(text)["notificationn"] == nil)
+    }
+}
+
+@Suite struct `A word in a JSON text` {
+    @Test(arguments: [
+        (#""all""#, true), (#""aLL""#, true), (#""\u0041ll""#, true), (#""al""#, false), (#""all ""#, false),
+        (#""al\u030cl""#, false), (#""!ll""#, false), ("1", false),
+    ])
+    func `is told in any case, byte for byte`(_ text: String, _ isAll: Bool) throws {
+        #expect(try value(text).isWord("all") == isAll)
+    }
+}

@@ -66,6 +66,16 @@ import Testing
 }
 
 @Suite struct `A push template` {
+    /// A value that stands in many places makes a text many times as long as the request.
+    @Test func `takes values up to a size`() throws {
+        let template =
+            #"{"platform":"all","message":{"msg_content":"x"},"options":{"receipt_id":"{{a}}{{a}}"}}"#
+        let value = String(repeating: "x", count: PushTemplate.valuesMaxBytes / 2)
+        #expect(try self.push(template, ["a": value]).kept.count > PushTemplate.valuesMaxBytes)
+        let refusal = #expect(throws: Refusal.self) { try self.push(template, ["a": value + "xxxxxxxx"]) }
+        #expect(refusal?.kind == .tooLarge)
+    }
+
     private func read(_ text: String) throws(Refusal) -> PushTemplate { try PushTemplate(decoding: Array(text.utf8)) }
 
     private func push(

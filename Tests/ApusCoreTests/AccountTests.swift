@@ -135,3 +135,32 @@ import Testing
         #expect(Refusal(.appNotDeleted).row(for: .admin).code == 1015)
     }
 }
+
+@Suite struct `An app that is given to a developer` {
+    @Test func `keeps its package, unless the developer has an app with it`() async throws {
+        let node = try await TestCore.open()
+        let secret = SecretHash(hashing: "s")
+        var developers: [Developer] = []
+        for letter in ["a", "b"] {
+            let key = try #require(AccountKey(String(repeating: letter, count: AppKey.length)))
+            developers.append(
+                try await node.store.createDeveloper(
+                    Developer(key: key, name: letter, secret: secret, createdAt: node.clock.now)))
+        }
+        func create(of developer: Developer) async throws -> DeveloperService.CreatedApp {
+            try await node.core.developers.createApp(
+                named: "n", androidPackage: "com.example", groupName: nil, of: developer)
+        }
+        let first = try await create(of: developers[0])
+        let app = try #require(node.core.directory.app(first.key))
+        for developer in developers {
+            try await node.store.assign(app.id, to: developer.id)
+            #expect(try await create(of: developer).key == first.key)
+        }
+        let second = try await create(of: developers[0])
+        #expect(second.key != first.key)
+        try await node.store.assign(app.id, to: developers[0].id)
+        #expect(try await create(of: developers[0]).key == second.key)
+        #expect(try await node.store.owner(of: app.id) == developers[0].id)
+    }
+}

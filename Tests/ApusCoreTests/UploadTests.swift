@@ -153,6 +153,45 @@ import Testing
         #expect(try await node.store.content(of: id) == nil)
     }
 
+    @Test func `keeps pictures that were replaced until others need their place`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp(limits: Limits([.imagesKept: 2]))
+        let images = try await node.upload(picture: 1, of: app)
+        var shown = [try #require(images.urls["oppo_image_url"])]
+        for byte: UInt8 in 2...3 {
+            let updated = try await node.upload(picture: byte, of: app, into: images)
+            shown.append(try #require(updated.urls["oppo_image_url"]))
+        }
+        #expect(try await node.core.images.picture(shown[1]) == [2])
+        #expect(try await node.core.images.picture(shown[2]) == [3])
+        await #expect(throws: Refusal(.pathUnknown)) { try await node.core.images.picture(shown[0]) }
+        let first = try #require(UploadID(shown[0]))
+        #expect(try await node.store.content(of: first) == nil)
+        // A second set takes the place of the replaced picture, and a third has none.
+        _ = try await node.upload(picture: 4, of: app)
+        await #expect(throws: Refusal(.pathUnknown)) { try await node.core.images.picture(shown[1]) }
+        let refusal = await #expect(throws: Refusal.self) { try await node.upload(picture: 5, of: app) }
+        #expect(refusal?.kind == .kindLimitExceeded)
+        // Its own may be replaced even then.
+        _ = try await node.upload(picture: 6, of: app, into: images)
+    }
+
+    @Test func `is not kept for an app that was deleted meanwhile, and goes with its app`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp()
+        let images = try await node.upload(picture: 1, of: app)
+        let picture = try #require(images.urls["oppo_image_url"].flatMap { UploadID($0) })
+        #expect(try await node.store.deleteApp(app.id))
+        for upload in [
+            { _ = try await node.upload(picture: 2, of: app) }, { _ = try await node.upload("a", of: app) },
+        ] {
+            let refusal = await #expect(throws: Refusal.self) { try await upload() }
+            #expect(refusal?.kind == .unknownKey)
+        }
+        _ = try await node.store.sweep(at: node.clock.now, retentionSeconds: 1)
+        #expect(try await node.store.content(of: picture) == nil)
+    }
+
     @Test func `does not show a list as a picture`() async throws {
         let node = try await TestCore.open()
         let app = try await node.createApp()
@@ -219,6 +258,23 @@ import Testing
 }
 
 extension TestCore {
+    /// Uploads a picture of one byte, for a new media id or one that is there.
+    @discardableResult
+    fileprivate func upload(picture: UInt8, of app: App, into images: ImageSet? = nil) async throws -> ImageSet {
+        try await self.core.uploads.admit { upload throws(Refusal) in
+            var draft = upload.begin()
+            try await draft.append([picture])
+            try await draft.finish()
+            let pictures = [ImageService.Picture(key: "oppo_image_url", content: draft)]
+            guard let images else {
+                return try await self.core.images.create(kind: 1, urls: [:], pictures: pictures, of: app) { $0.text }
+            }
+            return try await self.core.images.update(
+                images.id.text, pictures: pictures, of: app, address: { $0.text }
+            ) { _ in }
+        }
+    }
+
     /// Uploads a list, as a request does.
     fileprivate func upload(
         _ text: String, kind: UploadedFile.Kind = .registrationID, hours: Int = 1, of app: App

@@ -22,7 +22,7 @@ import Testing
         // rows may do that, and only once.
         for (sql, steps) in Dictionary(grouping: steps, by: \.sql) where !sql.contains("messages_wide") {
             // What an app has a handful of goes as a whole.
-            let few = ["FROM group_apps", "FROM certificates", "FROM files"]
+            let few = ["FROM group_apps", "FROM certificates", "FROM files", "FROM image_sets"]
             if few.contains(where: sql.contains) { continue }
             // Test devices have an index of their own, in which nothing else stands, and are counted.
             let walks = steps.count { $0.detail.hasSuffix("(app=?)") && !$0.detail.contains("devices_for_tests") }
@@ -52,6 +52,7 @@ import Testing
             try Self.write(messages, device, record, in: db)
             try Self.read(app, record.cid, in: db)
             try Self.schedule(app, record, in: db)
+            try Self.upload(app, in: db)
             try Self.remove(app, in: db)
             db.trace(options: [])
             return try Set(statements).flatMap { sql in
@@ -112,6 +113,32 @@ import Testing
         _ = try Schedules.fires(of: id, of: app, in: db)
         _ = try Schedules.retire(cutoff: now, limit: 1, in: db)
         _ = try Schedules.delete(id, of: app, in: db)
+    }
+
+    private static func upload(_ app: AppID, in db: Database) throws {
+        let now = Fixture.now
+        let ids = (0..<4).map { _ in UploadID() }
+        for id in ids { try Uploads.keepChunk([1], 0, of: id, at: now, in: db) }
+        for (id, lives) in zip(ids, [1, 9]) {
+            let file = UploadedFile(
+                id: id, owner: .app(app), kind: .alias, name: "n", count: 1, createdAt: now,
+                expiresAt: now.adding(seconds: lives))
+            #expect(try Uploads.keep(file, pieces: 1, validMax: 9, at: now, in: db) == .kept)
+        }
+        let set = UploadID()
+        for id in ids[2...] {
+            let images = ImageSet(
+                id: set, app: app, kind: 1, urls: ["oppo_image_url": id.text], createdAt: now,
+                expiresAt: now.adding(seconds: 1))
+            #expect(try Uploads.keep(images, pictures: [(id, 1)], keptMax: 1, in: db) == .kept)
+        }
+        #expect(try Uploads.isPicture(ids[3], at: now, in: db))
+        #expect(try !Uploads.isPicture(ids[2], at: now, in: db))
+        try Uploads.keepChunk([1], 0, of: UploadID(), at: now, in: db)
+        _ = try Uploads.files(of: .app(app), at: now, in: db)
+        _ = try Uploads.content(of: ids[1], in: db)
+        #expect(try Uploads.expire(at: now.adding(seconds: 4000), limit: 9, in: db) == 4)
+        #expect(try Uploads.content(of: ids[3], in: db) == nil)
     }
 
     private static func read(_ app: AppID, _ cid: CID, in db: Database) throws {

@@ -92,7 +92,7 @@ extension FaultyStore {
 
     package func keepFile(
         _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
-    ) async throws(StoreError) -> Bool {
+    ) async throws(StoreError) -> UploadOutcome {
         try await self.real.keepFile(file, pieces: pieces, validMax: validMax, at: now)
     }
 
@@ -111,9 +111,9 @@ extension FaultyStore {
     }
 
     package func keepImages(
-        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]
-    ) async throws(StoreError) {
-        try await self.real.keepImages(images, pictures: pictures)
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)], keptMax: Int
+    ) async throws(StoreError) -> UploadOutcome {
+        try await self.real.keepImages(images, pictures: pictures, keptMax: keptMax)
     }
 
     package func images(

@@ -331,8 +331,8 @@ extension FaultyStore {
         return try await self.real.plan(name, of: app)
     }
 
-    package func plans(of app: AppID) async throws(StoreError) -> [PushPlan] {
+    package func plans(of app: AppID, holding text: String?) async throws(StoreError) -> [PushPlan] {
         try self.reading()
-        return try await self.real.plans(of: app)
+        return try await self.real.plans(of: app, holding: text)
     }
 }

@@ -121,6 +121,8 @@ enum ConfigurationPage {
         case .bodyBytes: "The longest JSON body; over it 400 with the family's code."
         case .fileBytes: "The longest uploaded file."
         case .imageBytes: "The longest uploaded image."
+        case .imagesKept:
+            "Media ids, and pictures in them, each. Replaced pictures count until others need their place."
         case .uploadsRunning:
             "Uploads (of files, images, certificates) that arrive at a time; over it 503, before the body is read."
         case .requestSeconds: "From the last byte of a request to its answer; then 504."

@@ -200,13 +200,15 @@ extension DeviceService {
     ) throws(Refusal) -> (add: Ordinals, remove: Ordinals) {
         let index = self.index[app]
         var unknown: [String] = []
+        // By bytes: texts that only look alike are different ids, and take long to compare.
+        var seen: Set<[UInt8]> = []
         var known = Ordinals()
         func ordinals(of texts: [String]) -> Ordinals {
             var result = Ordinals()
             for text in texts {
                 if let ordinal = RegistrationID(text).flatMap({ index.ordinal(of: $0) }) {
                     result.insert(ordinal)
-                } else if !unknown.contains(text) {
+                } else if seen.insert(Array(text.utf8)).inserted {
                     unknown.append(text)
                 }
             }

@@ -34,7 +34,7 @@ package final class PushService: Sendable {
         self.days = DailyBook(store: store)
         self.cids = CIDTable(waitSeconds: waitSeconds)
         self.files = FileService(store: store, clocks: clocks)
-        self.images = ImageService(store: store, clocks: clocks)
+        self.images = ImageService(store: store, clocks: clocks, directory: directory)
     }
 
     /// Accepts a push. Durable when it returns; delivery has begun.

@@ -105,7 +105,9 @@ package protocol Store: AccountStore, UploadStore {
     func describePlan(_ name: String, _ description: String, of app: AppID) async throws(StoreError) -> Bool
     func plan(_ name: String, of app: AppID) async throws(StoreError) -> PushPlan?
     /// All push plans of an app, in order of creation.
-    func plans(of app: AppID) async throws(StoreError) -> [PushPlan]
+    ///
+    /// - Parameter text: what their names or descriptions hold; nil for every plan.
+    func plans(of app: AppID, holding text: String?) async throws(StoreError) -> [PushPlan]
 
     /// The answer that a cid got, while it is kept.
     func answer(to cid: CID, in app: AppID, at now: Timestamp) async throws(StoreError) -> PushAnswer?

@@ -16,10 +16,9 @@ package protocol UploadStore: Sendable {
     /// - Parameters:
     ///   - pieces: how many its content is in; ``StoreError/conflict`` when that is not what is there.
     ///   - validMax: how many an owner may have that have not expired.
-    /// - Returns: false when there is no room for it.
     func keepFile(
         _ file: UploadedFile, pieces: Int, validMax: Int, at now: Timestamp
-    ) async throws(StoreError) -> Bool
+    ) async throws(StoreError) -> UploadOutcome
     /// The lists of an owner that have not expired, newest first.
     func files(of owner: UploadOwner, at now: Timestamp) async throws(StoreError) -> [UploadedFile]
     /// A list that has not expired, whoever owns it.
@@ -29,8 +28,15 @@ package protocol UploadStore: Sendable {
 
     /// Keeps an image set in place of an older one of the same name, with new pictures whose pieces are there.
     ///
-    /// - Parameter pictures: with how many pieces each is in; ``StoreError/conflict`` when that is not what is there.
-    func keepImages(_ images: ImageSet, pictures: [(id: UploadID, pieces: Int)]) async throws(StoreError)
+    /// Pictures that were replaced stay, because pushes that wait may name them; where there is no room, the oldest of
+    /// them make some.
+    ///
+    /// - Parameters:
+    ///   - pictures: with how many pieces each is in; ``StoreError/conflict`` when that is not what is there.
+    ///   - keptMax: how many sets, and how many pictures, an app may have.
+    func keepImages(
+        _ images: ImageSet, pictures: [(id: UploadID, pieces: Int)], keptMax: Int
+    ) async throws(StoreError) -> UploadOutcome
     /// An image set of an app that has not expired.
     func images(_ id: UploadID, of app: AppID, at now: Timestamp) async throws(StoreError) -> ImageSet?
 
@@ -38,6 +44,15 @@ package protocol UploadStore: Sendable {
     func picture(_ id: UploadID, at now: Timestamp) async throws(StoreError) -> [UInt8]?
     /// The bytes that were kept with a list; nil when there are none.
     func content(of id: UploadID) async throws(StoreError) -> [UInt8]?
+}
+
+/// What became of an upload.
+package enum UploadOutcome: Sendable, Equatable {
+    case kept
+    /// Its owner has as much as it may have.
+    case full
+    /// Its owner was deleted while it came.
+    case ownerGone
 }
 
 /// The name of something that was uploaded: a list, an image set, or a picture in one.

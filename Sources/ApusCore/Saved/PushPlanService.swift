@@ -46,11 +46,8 @@ package final class PushPlanService: Sendable {
         // The portal that others come from is not here.
         guard query.source != .portal else { return (0, []) }
         let plans: [PushPlan]
-        do { plans = try await self.store.plans(of: app) } catch { throw Refusal(error) }
-        let selected = plans.filter { plan in
-            query.text.map { plan.name.contains($0) || plan.description.contains($0) } ?? true
-        }
+        do { plans = try await self.store.plans(of: app, holding: query.text) } catch { throw Refusal(error) }
         let (start, overflow) = (query.page - 1).multipliedReportingOverflow(by: query.pageSize)
-        return (selected.count, overflow ? [] : Array(selected.dropFirst(start).prefix(query.pageSize)))
+        return (plans.count, overflow ? [] : Array(plans.dropFirst(start).prefix(query.pageSize)))
     }
 }

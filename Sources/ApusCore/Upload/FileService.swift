@@ -23,17 +23,18 @@ package final class FileService: Sendable {
         let file = UploadedFile(
             id: list.draft.id, owner: owner, kind: list.kind, name: name, count: list.count, createdAt: now,
             expiresAt: now.adding(seconds: timeToLiveHours * 3600))
-        let isKept: Bool
+        let outcome: UploadOutcome
         do {
-            isKept = try await self.store.keepFile(
+            outcome = try await self.store.keepFile(
                 file, pieces: list.draft.pieces, validMax: Self.validMax, at: now)
         } catch {
             throw Refusal(error)
         }
-        guard isKept else {
-            throw Refusal(.kindLimitExceeded, "Exceeds the limit of \(Self.validMax) valid files")
+        switch outcome {
+        case .kept: return file.id
+        case .full: throw Refusal(.kindLimitExceeded, "Exceeds the limit of \(Self.validMax) valid files")
+        case .ownerGone: throw Refusal(.unknownKey)
         }
-        return file.id
     }
 
     /// The valid lists of an owner, newest first.

@@ -5,10 +5,12 @@ package final class ImageService: Sendable {
 
     private let store: any Store
     private let clocks: Clocks
+    private let directory: AppDirectory
 
-    init(store: any Store, clocks: Clocks) {
+    init(store: any Store, clocks: Clocks, directory: AppDirectory) {
         self.store = store
         self.clocks = clocks
+        self.directory = directory
     }
 
     /// A picture that stands for a URL until it has one.
@@ -29,6 +31,7 @@ package final class ImageService: Sendable {
     /// - Parameters:
     ///   - kind: 1 to 3.
     ///   - address: makes the URL under which a picture is served.
+    /// - Throws: ``Refusal/Kind/kindLimitExceeded`` when the app has as many as it may.
     package func create(
         kind: Int, urls: [String: String], pictures: [Picture], of app: App, address: (UploadID) -> String
     ) async throws(Refusal) -> ImageSet {
@@ -41,7 +44,8 @@ package final class ImageService: Sendable {
 
     /// Replaces the URLs of a media id that are given; the others stay.
     ///
-    /// - Throws: ``Refusal/Kind/objectUnknown`` for a media id that the app does not have.
+    /// - Throws: ``Refusal/Kind/objectUnknown`` for a media id that the app does not have,
+    ///   ``Refusal/Kind/kindLimitExceeded`` when the app has as many pictures in force as it may.
     package func update(
         _ name: String, pictures: [Picture], of app: App, address: (UploadID) -> String,
         change: (inout [String: String]) -> Void
@@ -75,12 +79,18 @@ package final class ImageService: Sendable {
     ) async throws(Refusal) -> ImageSet {
         var images = images
         for picture in pictures { images.urls[picture.key] = address(picture.content.id) }
+        let keptMax = self.directory.limits(of: images.app).ceiling(.imagesKept)
+        let outcome: UploadOutcome
         do {
-            try await self.store.keepImages(
-                images, pictures: pictures.map { ($0.content.id, $0.content.pieces) })
+            outcome = try await self.store.keepImages(
+                images, pictures: pictures.map { ($0.content.id, $0.content.pieces) }, keptMax: keptMax)
         } catch {
             throw Refusal(error)
         }
-        return images
+        switch outcome {
+        case .kept: return images
+        case .full: throw Refusal(.kindLimitExceeded, "Exceeds the limit of \(keptMax) images")
+        case .ownerGone: throw Refusal(.unknownKey)
+        }
     }
 }
