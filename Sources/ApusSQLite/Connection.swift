@@ -41,7 +41,7 @@ enum Connection {
         }
     }
 
-    private static func configuration(_ options: SQLiteStore.Options) -> Configuration {
+    static func configuration(_ options: SQLiteStore.Options) -> Configuration {
         var configuration = Configuration()
         configuration.foreignKeysEnabled = false
         configuration.busyMode = .timeout(options.busyTimeoutSeconds)
