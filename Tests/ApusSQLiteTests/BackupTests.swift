@@ -56,7 +56,8 @@ import Testing
         #expect(failure == nil, "a writer had to wait")
         #expect(parts > 1)
         let copied = try DatabaseQueue(path: self.copy)
-        #expect(try copied.read { db in try Int.fetchOne(db, sql: "SELECT sum(created_at) FROM upload_chunks") } == 0)
+        let sum = try await copied.read { db in try Int.fetchOne(db, sql: "SELECT sum(created_at) FROM upload_chunks") }
+        #expect(sum == 0)
         #expect(try await self.fixture.count("upload_chunks WHERE created_at = \(parts)") == 40)
     }
 

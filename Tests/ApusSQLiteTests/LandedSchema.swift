@@ -71,10 +71,11 @@ extension Database {
         try String.fetchAll(
             self, sql: "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
         ).map { sql in
-            let code = sql.split(separator: "\n").map { line in
-                line.firstRange(of: "--").map { line[..<$0.lowerBound] } ?? line
+            let code = sql.split(separator: "\n").map { line -> Substring in
+                guard let mark = line.firstRange(of: "--") else { return line }
+                return line[..<mark.lowerBound]
             }
-            return code.joined(separator: " ").split(separator: " ").joined(separator: " ")
+            return code.joined(separator: " ").split(separator: " ").joined(separator: " ") as String
         }.sorted()
     }
 

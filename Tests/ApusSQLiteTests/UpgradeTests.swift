@@ -34,13 +34,13 @@ import Testing
         try schema.make(in: self.folder.path)
         let path = self.folder.path(of: "apus.db")
         let before = try DatabaseQueue(path: path)
-        let columns = try before.read { db in try db.tableColumns() }
-        let rows = try before.read { db in try db.rows(of: columns) }
+        let columns = try await before.read { db in try db.tableColumns() }
+        let rows = try await before.read { db in try db.rows(of: columns) }
         try before.close()
         #expect(rows.values.allSatisfy { !$0.isEmpty }, "every table of a landed schema has rows")
         for _ in 1...2 { await (try await SQLiteStore.open(folder: self.folder.path)).close() }
         let after = try DatabaseQueue(path: path)
-        let kept = try after.read { db in try db.rows(of: columns) }
+        let kept = try await after.read { db in try db.rows(of: columns) }
         for (table, rows) in rows { #expect(rows.subtracting(kept[table] ?? []) == [], "\(table)") }
         #expect(try StoreExamination.of(folder: self.folder.path)?.pendingMigrations == [])
     }
