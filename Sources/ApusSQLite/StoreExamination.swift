@@ -10,12 +10,14 @@ package struct StoreExamination: Equatable, Sendable {
     package var pendingMigrations: [String]
     /// As in `PRAGMA journal_mode`; `wal` where a server has opened the file last.
     package var journalMode: String
+    /// The size of the file without its log.
     package var sizeBytes: Int64
     /// The size of the write-ahead log; 0 where there is none.
     package var logBytes: Int64
     /// The latest moment that a message or a device was written with; nil where there is neither.
     package var newest: Timestamp?
 
+    /// Sentences that are kept of a damaged file: the first ones say enough.
     package static let faultsMax = 5
 
     package init(
@@ -69,8 +71,13 @@ package struct StoreExamination: Equatable, Sendable {
 
     /// What SQLite finds wrong with the pages of a database, at most ``faultsMax`` sentences.
     static func faults(in db: Database) throws -> [String] {
-        let lines = try String.fetchAll(db, sql: "PRAGMA quick_check(\(Self.faultsMax))")
-        return lines == ["ok"] ? [] : lines
+        do {
+            let lines = try String.fetchAll(db, sql: "PRAGMA quick_check(\(Self.faultsMax))")
+            return lines == ["ok"] ? [] : lines
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+            // So damaged that the check itself cannot go on.
+            return [error.message ?? "a page is malformed"]
+        }
     }
 
     private static func size(of path: String) -> Int64 {

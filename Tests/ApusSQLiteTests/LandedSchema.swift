@@ -6,7 +6,8 @@ import Testing
 
 /// A store as a version of the past left it: its tables with rows in them, as SQL in `Tests/Schemas/`.
 ///
-/// One file for each migration that ever landed, numbered in their order. A file is never edited, as its migration is not.
+/// One file for each migration that ever landed, numbered in their order. A file is never edited, as its migration is
+/// not.
 struct LandedSchema: CustomTestStringConvertible {
     /// 1 for the first.
     let number: Int
@@ -26,8 +27,8 @@ struct LandedSchema: CustomTestStringConvertible {
         try #require(
             try? String(contentsOfFile: self.path, encoding: .utf8),
             """
-            \(self.path) is missing: write it with APUS_WRITE_DOCS=1 swift test --filter 'A store of an earlier version', \
-            and add rows for what is new in it
+            \(self.path) is missing: write it with APUS_WRITE_DOCS=1 swift test --filter ApusSQLiteTests, and add rows \
+            for what is new in it
             """)
     }
 

@@ -129,8 +129,8 @@ def test_progress_is_told(data, tmp_path):
     done = run("backup", tmp_path / "copy.db", "--data", data)
     assert done.returncode == 0
     assert str(tmp_path / "copy.db") in done.stdout
-    assert "50 %" in done.stderr
-    assert "100 %" in done.stderr
+    assert len(done.stderr.splitlines()) > 3
+    assert "100 %" in done.stderr.splitlines()[-1]
 
 
 def test_existing_file_stays(data, tmp_path):

@@ -286,8 +286,10 @@ def test_what_is_no_sound_store_is_named_and_left_as_it_is(data, tmp_path, spoil
         done = run(*command, "--data", data)
         assert done.returncode == 1, (command, done.stderr)
         assert done.stdout == ""
-        assert len(done.stderr.splitlines()) == 1, (command, done.stderr)
-        assert str(path) in done.stderr
+        # A copy may have told how far it has come before it met the damage.
+        said = [line for line in done.stderr.splitlines() if " %, " not in line]
+        assert len(said) == 1, (command, done.stderr)
+        assert str(path) in said[0]
     assert str(path) in sole_problem(doctor(data, status=1), "store")
     assert not list(tmp_path.glob("copy.db*"))
     assert before is None or path.read_bytes() == before

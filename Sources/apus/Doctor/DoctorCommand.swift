@@ -13,8 +13,8 @@ struct DoctorCommand: AsyncParsableCommand {
         abstract: "Checks settings, store, disk, clock, ports, certificate and limits, and says what to do.",
         discussion: """
             Takes the settings of 'apus serve', changes nothing and may run beside the server. Each line is ok, a \
-            warning or a problem. Exit status 0 where nothing is a problem, else 1. The whole store is read, which takes \
-            as long as the disk needs for it.
+            warning or a problem. Exit status 0 where nothing is a problem, else 1. The whole store is read, which \
+            takes as long as the disk needs for it.
             """)
 
     @OptionGroup var options: SettingsOptions

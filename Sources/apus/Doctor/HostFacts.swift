@@ -1,8 +1,8 @@
 import ApusCore
 import Glibc
 
-/// What `apus doctor` reads of the machine. The texts of the kernel are taken apart here, without reading anything; what
-/// reads is further down.
+/// What `apus doctor` reads of the machine. The texts of the kernel are taken apart first, without reading anything;
+/// what reads is further down.
 enum HostFacts {
     /// The soft limit of open files in the text of `/proc/PID/limits`.
     ///
