@@ -4,13 +4,15 @@ SHELL := /bin/bash
 PYTHON_ENV := .build-python
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: help demo test build setup lint format clean bench-import
+.PHONY: help demo test fault soak build bench bench-import setup lint format clean
 
 help:
 	@echo 'make demo   builds, starts a server with a demo app, pushes to three devices (stops with Ctrl-C)'
 	@echo 'make test   runs all tests, unit to end-to-end'
+	@echo 'make fault  kills, starves and fills a server under load, and balances the books (FAULT="--seconds 60")'
+	@echo 'make soak   twenty minutes of mixed load, with memory and descriptors flat (SOAK="--minutes 5")'
 	@echo 'make lint   checks formatting and the conformance files;  make format  formats'
-	@echo 'make build  builds for production: .build/release/apus'
+	@echo 'make build  builds for production: .build/release/apus;  make bench  measures it (QUICK=1: in a minute)'
 
 demo: setup
 	swift build --product apus
@@ -19,15 +21,34 @@ demo: setup
 test: setup
 	swift build --build-tests
 	swift test --skip-build
-	@test -x $(PYTHON_ENV)/bin/pytest || python3 -m venv $(PYTHON_ENV)
-	$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+	$(MAKE) --no-print-directory $(PYTHON_ENV)/bin/pytest
 	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/pytest -q Tests/EndToEnd
+	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/pytest -q Tests/Fault
+
+fault: setup $(PYTHON_ENV)/bin/pytest
+	swift build --product apus
+	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/python Tests/Fault/fault.py $(FAULT)
+
+soak: setup $(PYTHON_ENV)/bin/pytest
+	swift build --product apus
+	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/python Tests/Fault/soak.py $(SOAK)
+
+$(PYTHON_ENV)/bin/pytest: Tests/EndToEnd/requirements.txt
+	@test -x $@ || python3 -m venv $(PYTHON_ENV)
+	$(PYTHON_ENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 build: setup
 	swift build -c release --product apus
 
 bench-import: build
 	Benchmarks/import "$$(swift build -c release --show-bin-path)/apus"
+
+bench: build
+	@mkdir -p .build/bench
+	cc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o .build/bench/load Benchmarks/Load/*.c -lm
+	python3 Benchmarks/bench.py --apus .build/release/apus --load .build/bench/load \
+		--results .build/bench/results.json $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 setup:
 	@scripts/setup

@@ -4,29 +4,33 @@ package enum Base64 {
 
     /// With padding.
     package static func encode(_ bytes: some Collection<UInt8>) -> String {
+        let bytes = Array(bytes)
         var text: [UInt8] = []
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let group = Array(rest.prefix(3))
-            rest = rest.dropFirst(3)
-            let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << (8 * UInt32(3 - group.count))
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        for start in stride(from: 0, to: bytes.count, by: 3) {
+            let count = min(3, bytes.count - start)
+            var bits: UInt32 = 0
+            for offset in 0..<3 { bits = bits << 8 | (offset < count ? UInt32(bytes[start + offset]) : 0) }
             for position in 0..<4 {
                 let index = Int(bits >> (18 - 6 * UInt32(position)) & 0x3F)
-                text.append(position <= group.count ? Self.alphabet[index] : UInt8(ascii: "="))
+                text.append(position <= count ? Self.alphabet[index] : UInt8(ascii: "="))
             }
         }
         return String(decoding: text, as: UTF8.self)
     }
 
     /// - Returns: nil for anything that ``encode(_:)`` would not have written, missing padding apart.
-    package static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var (bits, count): (UInt32, Int) = (0, 0)
-        let body = text.utf8.prefix { $0 != UInt8(ascii: "=") }
-        let padding = text.utf8.dropFirst(body.count)
-        guard padding.count <= 2, padding.allSatisfy({ $0 == UInt8(ascii: "=") }),
-            padding.isEmpty || (body.count + padding.count).isMultiple(of: 4)
+    package static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? { Self.decode(bytes: Array(text)) }
+
+    private static func decode(bytes text: [UInt8]) -> [UInt8]? {
+        let body = text.prefix { $0 != UInt8(ascii: "=") }
+        let padding = text.count - body.count
+        guard padding <= 2, text.suffix(padding).allSatisfy({ $0 == UInt8(ascii: "=") }),
+            padding == 0 || text.count.isMultiple(of: 4)
         else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(body.count * 3 / 4)
+        var (bits, count): (UInt32, Int) = (0, 0)
         for character in body {
             guard let value = Self.value(of: character) else { return nil }
             bits = bits << 6 | value

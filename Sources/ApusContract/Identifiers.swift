@@ -78,9 +78,23 @@ package struct MessageID: Hashable, Comparable, Sendable {
     ///
     /// - Returns: nil for anything else, for zero, and above int64.
     package init?(decimal text: some StringProtocol) {
-        guard (1...19).contains(text.utf8.count), text.utf8.allSatisfy(\.isDigit),
-            let number = Int64(text), number > 0
-        else { return nil }
+        var text = String(text)
+        guard let id = text.withUTF8({ Self(decimal: $0[...]) }) else { return nil }
+        self = id
+    }
+
+    /// The same from bytes that are not a string yet.
+    package init?(decimal digits: Slice<UnsafeBufferPointer<UInt8>>) {
+        guard (1...19).contains(digits.count) else { return nil }
+        var (number, isTooGreat): (Int64, Bool) = (0, false)
+        for digit in digits {
+            guard digit.isDigit else { return nil }
+            (number, isTooGreat) = number.multipliedReportingOverflow(by: 10)
+            guard !isTooGreat else { return nil }
+            (number, isTooGreat) = number.addingReportingOverflow(Int64(digit & 0xF))
+            guard !isTooGreat else { return nil }
+        }
+        guard number > 0 else { return nil }
         self.number = number
     }
 

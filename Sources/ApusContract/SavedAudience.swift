@@ -83,7 +83,7 @@ package struct ABTest: Sendable, Equatable {
     }
 
     /// Who is in one part.
-    package struct Membership: Sendable {
+    package struct Membership: Sendable, Hashable {
         fileprivate let seed: UInt64
         fileprivate let percents: Range<Int>
 

@@ -34,6 +34,10 @@ final class Connection {
     var canWrite = true
     /// Whether something was written and not flushed.
     var isDirty = false
+    /// The answer to its acks, as part of a crowd: goes with whatever is written next.
+    private var answer: ByteBuffer?
+    /// Which crowd that is.
+    private var crowd: UInt32 = 0
     /// Whether the farewell was sent: nothing may follow it.
     var isEnding = false
     /// What came up for the device since the socket takes no more: what is in memory beyond the pause, and what stays
@@ -53,6 +57,43 @@ final class Connection {
 
     /// Writes without flushing. To be followed by the loop's note that this connection is dirty.
     func write(_ buffer: ByteBuffer) {
+        if let answer = self.takeAnswer() { self.put(answer) }
+        self.put(buffer)
+    }
+
+    /// Writes and flushes.
+    func send(_ buffer: ByteBuffer) {
+        switch self.outlet {
+        case .webSocket(let handler):
+            if let answer = self.takeAnswer() { handler.write(answer) }
+            self.isDirty = false
+            handler.send(buffer)
+        case .events:
+            self.write(buffer)
+            self.flush()
+        }
+    }
+
+    /// Keeps an answer until something else is written, or its crowd's time is up.
+    func hold(_ answer: ByteBuffer, crowd: UInt32) {
+        if let older = self.takeAnswer() { self.put(older) }
+        self.answer = answer
+        self.crowd = crowd
+    }
+
+    /// The answer that is held, to be written now.
+    func takeAnswer() -> ByteBuffer? {
+        defer { self.answer = nil }
+        return self.answer
+    }
+
+    /// Sends the answer that was held for a crowd, unless something else has taken it along.
+    func release(crowd: UInt32) {
+        guard self.crowd == crowd, self.answer != nil else { return }
+        self.flush()
+    }
+
+    private func put(_ buffer: ByteBuffer) {
         switch self.outlet {
         case .webSocket(let handler): handler.write(buffer)
         case .events(let stream):
@@ -62,6 +103,8 @@ final class Connection {
     }
 
     func flush() {
+        self.isDirty = false
+        if let answer = self.takeAnswer() { self.put(answer) }
         switch self.outlet {
         case .webSocket(let handler): handler.flush()
         case .events(let stream): stream.flush()

@@ -48,13 +48,40 @@ extension EdgeLoop {
             await reports.record(batch.map(\.acknowledgement))
         } then: { loop, outcomes in
             loop.isRecording = false
-            for (receipt, outcome) in zip(batch, outcomes) {
-                guard let connection = loop.slots[receipt.connection] else { continue }
-                loop.write(ServerFrame(recorded: outcome), ref: receipt.ref, to: connection)
-            }
+            loop.answer(batch, outcomes)
             if loop.isDraining { loop.endAll() }
             // At the end of the turn the next batch goes out.
             loop.scheduleTurnEnd()
+        }
+    }
+}
+
+extension EdgeLoop {
+    /// Tells devices that their receipts are durable.
+    ///
+    /// One device is answered at once. The answers to a crowd, which has just been sent a push and may well be sent
+    /// another, wait for it or for a moment: half of the writes to sockets are saved where pushes follow one another.
+    private func answer(_ batch: [GatheredReceipt], _ outcomes: [Result<[MessageID], Refusal>]) {
+        let isCrowd = batch.count >= self.settings.crowdMin
+        self.crowds &+= 1
+        // All of a crowd tell of the same push as a rule: their answers are the same bytes.
+        var (known, encoded) = (ServerFrame.ok, ByteBuffer())
+        var crowd: [Connection] = []
+        for (receipt, outcome) in zip(batch, outcomes) {
+            guard let connection = self.slots[receipt.connection], !connection.isEnding else { continue }
+            let frame = ServerFrame(recorded: outcome)
+            guard isCrowd, receipt.ref == nil, connection.canWrite else {
+                self.write(frame, ref: receipt.ref, to: connection)
+                continue
+            }
+            if frame != known { (known, encoded) = (frame, Transport.webSocket.encode(frame)) }
+            connection.hold(encoded, crowd: self.crowds)
+            crowd.append(connection)
+        }
+        guard !crowd.isEmpty else { return }
+        let held = NIOLoopBound((number: self.crowds, connections: crowd), eventLoop: self.eventLoop)
+        self.eventLoop.scheduleTask(in: self.settings.crowdDelay) {
+            for connection in held.value.connections { connection.release(crowd: held.value.number) }
         }
     }
 }

@@ -14,6 +14,12 @@ package struct EdgeSettings: Sendable {
     package var owedMaxBytes = 1_048_576
     /// What may be in memory for one connection before sending pauses.
     package var inFlightMaxBytes = 262_144
+    /// So many receipts of one batch come from a crowd.
+    package var crowdMin = 16
+    /// How long the answers to the receipts of a crowd wait for the next push to go with.
+    package var crowdDelay = TimeAmount.seconds(1)
+    /// A walk over a crowd waits for further pushes at most this long; a shorter wait than the other is not worth it.
+    static let (gatheringMax, gatheringMin) = (TimeAmount.milliseconds(10), TimeAmount.milliseconds(1))
     /// Pushes read from the store at a time while a session catches up.
     package var pageMax = 64
     /// The longest body of a plain request.

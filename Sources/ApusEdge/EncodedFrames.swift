@@ -49,7 +49,7 @@ enum Transport: Sendable {
 /// One push as it goes to many devices of a loop: encoded at the first device that needs it, and the same buffer
 /// written to every other one of its platform.
 struct EncodedPush {
-    private let delivery: Delivery
+    let delivery: Delivery
     /// By platform and transport; what is nil inside says that those devices get nothing.
     private var buffers: [ByteBuffer??]
 

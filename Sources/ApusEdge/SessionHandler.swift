@@ -106,6 +106,9 @@ extension SessionHandler {
 
     func flush() { self.context?.flush() }
 
+    /// Writes and flushes, on one way through the pipeline.
+    func send(_ buffer: ByteBuffer) { self.context?.writeAndFlush(self.wrapOutboundOut(buffer), promise: nil) }
+
     /// Ends our half of the connection behind what was written.
     func closeOutput() {
         self.context?.flush()

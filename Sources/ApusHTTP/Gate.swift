@@ -9,6 +9,7 @@ final class Gate: Sendable {
     let settings: HTTPSettings
     let isSecure: Bool
     let registry: ConnectionRegistry
+    let bodies: BodyBudget
     private let logger: Logger
 
     init(
@@ -19,6 +20,7 @@ final class Gate: Sendable {
         self.settings = settings
         self.isSecure = isSecure
         self.registry = registry
+        self.bodies = BodyBudget(bytesMax: settings.bodiesMaxBytes)
         self.logger = logger
     }
 
@@ -79,17 +81,23 @@ struct RequestAssembly {
     let head: RequestHead
     let framing: RequestFraming
     private let intake: BodyIntake
+    private let budget: BodyBudget
+    /// Of the budget, once the body is large.
+    private var share: BodyShare?
     private var body = ByteBuffer()
     private var isTooLarge = false
+    /// Whether there was no memory for the body; like one that is too large, it is not kept.
+    private var isUnaffordable = false
     /// Whether the request is answered before all of its body has come.
     var isCutShort = false
     /// Whether the client still holds its body back until it is told to go on.
     var awaitsContinue: Bool
 
-    init(_ head: RequestHead, _ framing: RequestFraming, _ intake: BodyIntake) {
+    init(_ head: RequestHead, _ framing: RequestFraming, _ intake: BodyIntake, budget: BodyBudget) {
         self.head = head
         self.framing = framing
         self.intake = intake
+        self.budget = budget
         self.awaitsContinue = framing.expectsContinue && framing.body != .none
         if case .length(let length) = framing.body { self.isTooLarge = length > intake.bytesMax }
         // What could not be read in the end is not even collected where bodies may be long.
@@ -102,13 +110,15 @@ struct RequestAssembly {
         self.intake.isInParts && self.framing.body != .none && !self.isCutShort ? self.intake.bytesMax : nil
     }
 
-    /// Keeps more of the body; drops all of it once it is over the limit.
+    /// Keeps more of the body; drops all of it once it is over the limit, or over what there is memory for.
     mutating func append(_ bytes: ByteBuffer) {
         guard !self.isCutShort else { return }
-        guard self.body.readableBytes + bytes.readableBytes <= self.intake.bytesMax else {
-            self.isTooLarge = true
+        self.isTooLarge = self.body.readableBytes + bytes.readableBytes > self.intake.bytesMax
+        self.isUnaffordable = !self.isTooLarge && !self.canAfford(bytes.readableBytes)
+        guard !self.isTooLarge, !self.isUnaffordable else {
             self.isCutShort = true
             self.body = ByteBuffer()
+            self.share = nil
             return
         }
         if self.body.readableBytes == 0 {
@@ -120,6 +130,16 @@ struct RequestAssembly {
         }
     }
 
+    /// Takes what so many more bytes cost of the budget.
+    private mutating func canAfford(_ bytes: Int) -> Bool {
+        let total = self.body.readableBytes + bytes
+        guard total > BodyBudget.freeBytes else { return true }
+        if let share = self.share { return share.grow(by: bytes) }
+        let share = BodyShare(of: self.budget)
+        self.share = share
+        return share.grow(by: total)
+    }
+
     /// The request as the responder is to see it.
     ///
     /// - Parameter parts: the body, where it is still to come.
@@ -129,6 +149,8 @@ struct RequestAssembly {
                 .parts(parts)
             } else if self.isTooLarge {
                 .refused(.tooLarge(limit: self.intake.bytesMax))
+            } else if self.isUnaffordable {
+                .refused(Refusal(.overloaded))
             } else if let encoding = self.framing.contentEncoding, self.isCutShort || self.body.readableBytes > 0 {
                 .refused(Refusal(.badValue, "Content-Encoding must be identity, not \(encoding)"))
             } else {

@@ -213,7 +213,7 @@ extension HTTP1Connection {
     private func received(_ head: RequestHead, _ framing: RequestFraming) {
         if case .idle = self.phase { self.begin() }
         let intake = self.gate.responder.bodyIntake(for: head.target, head.method)
-        let assembly = RequestAssembly(head, framing, intake)
+        let assembly = RequestAssembly(head, framing, intake, budget: self.gate.bodies)
         self.assembly = assembly
         if assembly.isCutShort {
             self.ask()

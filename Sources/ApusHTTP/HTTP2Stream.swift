@@ -108,7 +108,8 @@ final class HTTP2Stream: ChannelDuplexHandler {
 
     private func received(_ head: RequestHead) {
         let intake = self.gate.responder.bodyIntake(for: head.target, head.method)
-        let assembly = RequestAssembly(head, RequestFraming(stream: head.headers), intake)
+        let framing = RequestFraming(stream: head.headers)
+        let assembly = RequestAssembly(head, framing, intake, budget: self.gate.bodies)
         self.assembly = assembly
         if assembly.isCutShort {
             self.ask()

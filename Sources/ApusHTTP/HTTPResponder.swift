@@ -61,6 +61,8 @@ package struct HTTPSettings: Sendable {
     package var lingerBytesMax = 64 << 20
     /// The most connections at a time, 0 for no bound; over it a new one is closed at once.
     package var connectionsMax = 0
+    /// The most bytes that large bodies may take together; over it a request with one is refused as overloaded.
+    package var bodiesMaxBytes = 64 << 20
 
     package init() {}
 

@@ -74,6 +74,12 @@ extension RoaringSet {
     @discardableResult
     package mutating func insert(_ member: UInt32) -> Bool { roaring_bitmap_add_checked(self.mutable, member) }
 
+    /// Takes in all of these numbers: cheapest in ascending order.
+    package mutating func insert(contentsOf members: [UInt32]) {
+        let bitmap = self.mutable
+        members.withUnsafeBufferPointer { roaring_bitmap_add_many(bitmap, $0.count, $0.baseAddress) }
+    }
+
     /// - Returns: whether it was there before.
     @discardableResult
     package mutating func remove(_ member: UInt32) -> Bool { roaring_bitmap_remove_checked(self.mutable, member) }
@@ -153,6 +159,9 @@ extension RoaringSet {
         roaring_bitmap_shrink_to_fit(self.mutable)
         return self
     }
+
+    /// What it takes in memory, roughly: the size of its portable format as it is now.
+    package var sizeBytes: Int { roaring_bitmap_portable_size_in_bytes(self.bitmap) }
 
     /// The portable Roaring format, the same on every machine; runs are compressed.
     package var portableBytes: [UInt8] {

@@ -26,6 +26,33 @@ enum CellJSON {
         return strings.contains(nil) ? nil : strings.compactMap(\.self)
     }
 
+    /// Reads nearly every list that ``text(list:)`` wrote, without the cost of a document: a start reads one of each
+    /// device.
+    ///
+    /// - Parameter body: gets the strings until it returns false.
+    /// - Returns: what the last call of `body` returned, true for an empty list; nil, perhaps after some calls, when the
+    ///   text is not strings without a backslash and with nothing but commas between them.
+    static func eachPlain(
+        _ text: UnsafeBufferPointer<UInt8>, _ body: (UnsafeBufferPointer<UInt8>) -> Bool
+    ) -> Bool? {
+        let (quote, backslash) = (UInt8(ascii: "\""), UInt8(ascii: "\\"))
+        guard text.count >= 2, text[0] == UInt8(ascii: "["), text[text.count - 1] == UInt8(ascii: "]"),
+            !text.contains(backslash)
+        else { return nil }
+        var position = 1
+        while position < text.count - 1 {
+            guard text[position] == quote else { return nil }
+            let start = position + 1
+            guard let end = text[start...].firstIndex(of: quote) else { return nil }
+            guard body(UnsafeBufferPointer(rebasing: text[start..<end])) else { return false }
+            // A comma with another string behind it, or the end of the list.
+            let isLast = end + 2 == text.count
+            guard isLast || (text[end + 1] == UInt8(ascii: ",") && end + 3 < text.count) else { return nil }
+            position = isLast ? end + 1 : end + 2
+        }
+        return true
+    }
+
     /// - Returns: nil when the text is no object of strings.
     static func map(_ text: String) -> [String: String]? { Self.members(text, \.string) }
 

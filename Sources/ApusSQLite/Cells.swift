@@ -59,6 +59,25 @@ struct Cells {
         try self.value(column, Ordinals(portableBytes: self.bytes(column)))
     }
 
+    /// A list of tags, in order of binding.
+    func tags(_ column: Int) throws(StoreError) -> [Tag] {
+        guard let tags = CellJSON.list(try self.text(column))?.map(Tag.init) else { throw self.broken(column) }
+        return try self.value(column, tags.contains(nil) ? nil : tags.compactMap(\.self))
+    }
+
+    /// A list of tags, one after another, without making a text of each.
+    ///
+    /// - Parameter body: says whether the bytes are a tag.
+    func eachTag(_ column: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Bool) throws(StoreError) {
+        var text = try self.text(column)
+        let isDone = text.withUTF8 { CellJSON.eachPlain($0, body) }
+        if let isDone { return try self.value(column, isDone ? () : nil) }
+        for tag in try self.tags(column) {
+            var text = tag.text
+            _ = text.withUTF8(body)
+        }
+    }
+
     /// A salt and a digest in neighbouring columns, both there or both null.
     func secret(_ column: Int) throws(StoreError) -> SecretHash? {
         switch (self.row.hasNull(atIndex: column), self.row.hasNull(atIndex: column + 1)) {

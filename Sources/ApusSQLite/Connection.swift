@@ -70,19 +70,23 @@ actor Reader {
     private nonisolated let thread: ThreadExecutor
     /// Nil once closed.
     private var connection: DatabaseQueue?
+    private let file: StoreFile
+    private let identity: FileIdentity?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
 
-    init(_ connection: DatabaseQueue, number: Int) {
+    init(_ connection: DatabaseQueue, of file: StoreFile, number: Int) {
         self.thread = ThreadExecutor(name: "apus-read-\(number)")
         self.connection = connection
+        self.file = file
+        self.identity = file.identity
     }
 
     /// Runs one statement or several. Each sees one state of the store; between two of them the state may move on.
     func read<Value: Sendable>(
         _ body: @Sendable (Database) throws -> Value
     ) throws(StoreError) -> Value {
-        guard let connection = self.connection else { throw .unavailable }
+        guard let connection = self.connection, self.file.identity == self.identity else { throw .unavailable }
         do {
             // Without a transaction around it, which would cost two more statements per read.
             return try connection.unsafeRead(body)

@@ -27,11 +27,22 @@ extension Database {
     func all<Value>(
         _ sql: String, _ values: (any DatabaseValueConvertible)?..., read: (Row) throws -> Value
     ) throws -> [Value] {
+        var answer: [Value] = []
+        try self.each(sql, values) { answer.append(try read($0)) }
+        return answer
+    }
+
+    /// Reads every row of an answer, in its order.
+    func each(_ sql: String, _ values: (any DatabaseValueConvertible)?..., read: (Row) throws -> Void) throws {
+        try self.each(sql, values, read: read)
+    }
+
+    private func each(
+        _ sql: String, _ values: [(any DatabaseValueConvertible)?], read: (Row) throws -> Void
+    ) throws {
         let statement = try self.cachedStatement(sql: sql)
         let rows = try Row.fetchCursor(statement, arguments: StatementArguments(values))
-        var answer: [Value] = []
-        while let row = try rows.next() { answer.append(try read(row)) }
-        return answer
+        while let row = try rows.next() { try read(row) }
     }
 
     /// Whether there is any row.

@@ -16,12 +16,6 @@ enum Devices {
             read: Self.device)
     }
 
-    static func devices(of app: AppID, from first: Ordinal, limit: Int, in db: Database) throws -> [Device] {
-        try db.all(
-            "SELECT \(Self.columns) FROM devices WHERE app = ? AND ordinal >= ? ORDER BY ordinal LIMIT ?",
-            app.number, Int64(first), max(0, limit), read: Self.device)
-    }
-
     /// Where the ordinal is taken, the device gets the one after the greatest.
     static func register(
         _ device: Device, devicesPerAlias: Int? = nil, in db: Database
@@ -33,8 +27,8 @@ enum Devices {
         if try Self.insert(device, in: db) { return .done }
         guard try Apps.exists(device.app, in: db) else { return .refused(Refusal(.unknownKey)) }
         guard try !Self.isTaken(device.registrationID, in: db) else { return .failed(.conflict) }
-        guard let next = try Self.nextOrdinal(of: device.app, in: db) else { return .failed(.full) }
-        let kept = device.standing(at: next)
+        guard let last = try Self.lastOrdinal(of: device.app, in: db), last < .max else { return .failed(.full) }
+        let kept = device.standing(at: last + 1)
         guard try Self.insert(kept, in: db) else { return .failed(.conflict) }
         return .changed(from: device, to: kept)
     }
@@ -175,7 +169,7 @@ enum Devices {
             app: AppID(try cells.integer(0)), ordinal: try cells.number(1),
             registrationID: try cells.value(2, RegistrationID(cells.text(2))), secret: try cells.secret(3),
             platform: try cells.value(5, Platform(rawValue: cells.number(5))), registeredAt: try cells.timestamp(11))
-        device.tags = try cells.value(6, CellJSON.list(cells.text(6))).map { try cells.value(6, Tag($0)) }
+        device.tags = try cells.tags(6)
         device.alias = try cells.optionalText(7).map { try cells.value(7, Alias($0)) }
         device.mobile = try cells.optionalText(8)
         device.tokens = try cells.value(9, CellJSON.map(cells.text(9)))
@@ -189,14 +183,5 @@ enum Devices {
 
     private static func isTaken(_ name: RegistrationID, in db: Database) throws -> Bool {
         try db.has("SELECT 1 FROM devices WHERE registration_id = ?", name.text)
-    }
-
-    /// - Returns: nil when no number is left.
-    private static func nextOrdinal(of app: AppID, in db: Database) throws -> Ordinal? {
-        let greatest: Ordinal? = try db.first(
-            "SELECT app, ordinal FROM devices WHERE app = ? ORDER BY ordinal DESC LIMIT 1", app.number
-        ) { try Cells($0, of: "devices", keyWidth: 2).number(1) }
-        guard let greatest else { return 0 }
-        return greatest < .max ? greatest + 1 : nil
     }
 }

@@ -175,6 +175,34 @@ extension Messages {
         ) { try Self.message($0, hasPayload: false) }
     }
 
+    /// With empty payloads, and with where they wait at present.
+    static func waits(
+        of app: AppID, after: MessageID, limit: Int, in db: Database
+    ) throws -> [(Message, Message.Waiting)] {
+        try db.all(
+            """
+            SELECT \(Self.columnsBeforePayload), m.waits FROM messages m NOT INDEXED
+            WHERE m.app = ? AND m.id > ? ORDER BY m.id LIMIT ?
+            """,
+            app.number, after.number, limit
+        ) { row in
+            let cells = Cells(row, of: "messages")
+            let waits = try cells.value(11, Message.Waiting(rawValue: cells.integer(11)))
+            return (try Self.message(row, hasPayload: false), waits)
+        }
+    }
+
+    /// The devices in whose inboxes a message is listed. Only a narrow one can be.
+    static func indexed(_ message: Message, in db: Database) throws -> Ordinals {
+        guard message.target.count <= Message.directMax else { return Ordinals() }
+        let listed = try message.target.members.filter { ordinal in
+            try db.has(
+                "SELECT 1 FROM inbox WHERE app = ? AND ordinal = ? AND message = ?", message.app.number,
+                Int64(ordinal), message.id.number)
+        }
+        return Ordinals(listed)
+    }
+
     private static func message(_ row: Row, hasPayload: Bool = true) throws -> Message {
         let cells = Cells(row, of: "messages")
         var message = Message(

@@ -153,8 +153,14 @@ extension SQLiteStore {
 // MARK: - Pages out
 
 extension SQLiteStore {
-    package func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device] {
-        try await self.read { db in try Devices.devices(of: app, from: first, limit: limit, in: db) }
+    package func lastOrdinal(of app: AppID) async throws(StoreError) -> Ordinal? {
+        try await self.read { db in try Devices.lastOrdinal(of: app, in: db) }
+    }
+
+    package func audience(
+        of app: AppID, in ordinals: ClosedRange<Ordinal>
+    ) async throws(StoreError) -> AudiencePage {
+        try await self.read { db in try Devices.audience(of: app, in: ordinals, in: db) }
     }
 
     package func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device? {

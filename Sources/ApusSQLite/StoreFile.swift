@@ -40,6 +40,16 @@ struct StoreFile {
 
     var exists: Bool { access(self.path, F_OK) == 0 }
 
+    /// Which file lies at the path now; nil when there is none.
+    ///
+    /// Asked before every transaction: SQLite goes on writing to a file that was moved away or deleted, and what it
+    /// answers then is as good as lost.
+    var identity: FileIdentity? {
+        var status = stat()
+        return stat(self.path, &status) == 0
+            ? FileIdentity(device: UInt(status.st_dev), inode: UInt(status.st_ino)) : nil
+    }
+
     /// Why SQLite did not open or read the file.
     func refusal(_ error: any Error) -> SQLiteOpenError {
         if let refusal = error as? SQLiteOpenError { return refusal }
@@ -123,4 +133,10 @@ struct StoreFile {
     private func unreachable() -> SQLiteOpenError {
         .unreachable(path: self.path, reason: String(cString: strerror(errno)))
     }
+}
+
+/// Which file it is, whatever its name.
+struct FileIdentity: Equatable, Sendable {
+    let device: UInt
+    let inode: UInt
 }

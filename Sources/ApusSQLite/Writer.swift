@@ -6,6 +6,8 @@ actor Writer {
     private nonisolated let thread = ThreadExecutor(name: "apus-write")
     /// Nil before ``open(_:)`` and once closed.
     private var connection: DatabaseQueue?
+    /// The file that was opened, and which one it was.
+    private var file: (place: StoreFile, identity: FileIdentity)?
     /// SQLite's count of what other connections have committed, as it was when last asked.
     private var dataVersion: Int64?
 
@@ -17,13 +19,17 @@ actor Writer {
             let connection = try Connection.writing(file)
             var readers: [Reader] = []
             for number in 1...max(1, file.options.readers) {
-                readers.append(Reader(try Connection.reading(file), number: number))
+                readers.append(Reader(try Connection.reading(file), of: file, number: number))
             }
             do {
                 self.dataVersion = try connection.unsafeRead(Self.dataVersion)
             } catch {
                 throw file.refusal(error)
             }
+            guard let identity = file.identity else {
+                throw .unreachable(path: file.path, reason: "it is gone again")
+            }
+            self.file = (file, identity)
             self.connection = connection
             return readers
         }
@@ -35,7 +41,9 @@ actor Writer {
     func transaction<Value: Sendable>(
         _ body: @Sendable (Database) throws -> Value
     ) throws(StoreError) -> Value {
-        guard let connection = self.connection else { throw .unavailable }
+        guard let connection = self.connection, let file = self.file, file.place.identity == file.identity else {
+            throw .unavailable
+        }
         do {
             return try connection.writeWithoutTransaction { db in
                 var answer: Value?

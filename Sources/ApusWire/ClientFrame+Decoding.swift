@@ -3,6 +3,11 @@ package import ApusContract
 extension ClientFrame {
     /// Reads the text of one frame.
     package init(text: [UInt8]) throws(ClientFrameFault) {
+        // Most frames of most devices are this one.
+        if let message = PlainAck.message(in: text) {
+            self.init(ref: nil, request: .acknowledge([message]))
+            return
+        }
         let value: JSONValue
         do {
             value = try JSONValue(parsing: text)

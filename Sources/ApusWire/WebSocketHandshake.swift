@@ -28,7 +28,7 @@ package struct WebSocketHandshake: Sendable, Equatable {
             throw Refusal(.badValue, "Sec-WebSocket-Version must be \(Self.version)")
         }
         let keys = Self.tokens(header("Sec-WebSocket-Key"))
-        guard keys.count == 1, keys[0].utf8.count == 24, Base64.decode(keys[0])?.count == 16 else {
+        guard keys.count == 1, keys[0].utf8.count == 24, Base64.decode(keys[0].utf8)?.count == 16 else {
             throw Refusal(.badValue, "Sec-WebSocket-Key must be 16 bytes in base 64")
         }
         let offered = Self.tokens(header("Sec-WebSocket-Protocol"))
@@ -46,10 +46,14 @@ package struct WebSocketHandshake: Sendable, Equatable {
 
     /// The members of a comma-separated list that may be spread over several fields.
     private static func tokens(_ values: [String]) -> [String] {
-        values.flatMap { $0.split(separator: ",") }.map { member in
-            let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-            let start = member.drop(while: isSpace)
-            return String(start.reversed().drop(while: isSpace).reversed())
-        }.filter { !$0.isEmpty }
+        values.flatMap { value in
+            value.utf8.split(separator: UInt8(ascii: ",")).compactMap { member in
+                let start = member.drop(while: Self.isSpace)
+                guard let last = start.lastIndex(where: { !Self.isSpace($0) }) else { return nil }
+                return String(Substring(start[...last]))
+            }
+        }
     }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
 }

@@ -15,8 +15,8 @@ struct Apus: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Serve.self, AppCommand.self, DeviceCommand.self, SegmentCommand.self, ABTestCommand.self,
-            TemplateCommand.self, GroupCommand.self, DeveloperCommand.self, TraceCommand.self, Listen.self, Push.self,
-            BackupCommand.self, DoctorCommand.self, Config.self,
+            TemplateCommand.self, GroupCommand.self, DeveloperCommand.self, TraceCommand.self, LedgerCommand.self,
+            Listen.self, Push.self, BackupCommand.self, DoctorCommand.self, Config.self,
         ])
 
     static func main() async {

@@ -10,6 +10,35 @@ enum Files {
     static var processID: Int32 { ProcessInfo.processInfo.processIdentifier }
 }
 
+/// How many connections a process may hold.
+enum Descriptors {
+    /// What files, the store and the process itself need of them.
+    private static let reserved = 256
+    private static let apiMax = 1024
+
+    /// How many the operating system gives this process.
+    private static var max: Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else { return 1024 }
+        return Int(clamping: limit.rlim_cur)
+    }
+
+    /// The share of the callers of the API: few, and never crowded out by devices.
+    static var forAPI: Int { Self.api(of: Self.max) }
+
+    /// The share of the devices: whatever is left.
+    static var forEdge: Int { Self.edge(of: Self.max) }
+
+    /// The share of the callers of so many.
+    static func api(of limit: Int) -> Int { min(Swift.max(64, limit / 8), Self.apiMax) }
+
+    /// The share of the devices of so many.
+    static func edge(of limit: Int) -> Int { Swift.max(64, limit - Self.api(of: limit) - Self.reserved) }
+
+    /// So many that so many devices find room.
+    static func enough(for devices: Int) -> Int { devices + Self.apiMax + Self.reserved }
+}
+
 /// What goes to the terminal. Results on standard output, everything else on standard error.
 enum Terminal {
     /// - Returns: false when nobody reads any more.

@@ -57,11 +57,12 @@ final class Node: Sendable {
             var api: HTTPListener?
             var devices: HTTPListener?
             if settings.roles.contains(.api) {
-                api = try await Self.listen(settings.api, http2: true, settings, logger, apiFront)
+                api = try await Self.listen(settings.api, Descriptors.forAPI, http2: true, settings, logger, apiFront)
                 api.map { listeners.append($0) }
             }
             if settings.roles.contains(.edge) {
-                devices = try await Self.listen(settings.edge, http2: false, settings, logger, edgeFront)
+                devices = try await Self.listen(
+                    settings.edge, Descriptors.forEdge, http2: false, settings, logger, edgeFront)
                 devices.map { listeners.append($0) }
             }
             phase.move(to: .upgrading)
@@ -110,12 +111,15 @@ final class Node: Sendable {
     }
 
     private static func listen(
-        _ place: Settings.Endpoint, http2: Bool, _ settings: Settings, _ logger: Logger, _ front: Front
+        _ place: Settings.Endpoint, _ connectionsMax: Int, http2: Bool, _ settings: Settings, _ logger: Logger,
+        _ front: Front
     ) async throws(ListenError) -> HTTPListener {
-        try await HTTPListener.bind(
+        var http = HTTPSettings(settings.limits)
+        http.connectionsMax = connectionsMax
+        return try await HTTPListener.bind(
             host: place.host, port: place.port, on: MultiThreadedEventLoopGroup.singleton,
             tls: settings.tls.map { TLSFiles(certificatePath: $0.certificatePath, keyPath: $0.keyPath) }, http2: http2,
-            settings: HTTPSettings(settings.limits), logger: logger, responder: front)
+            settings: http, logger: logger, responder: front)
     }
 
     /// Stops: answers what was accepted, refuses everything new, sends devices away, flushes, closes.

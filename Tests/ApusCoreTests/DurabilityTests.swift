@@ -77,7 +77,10 @@ import Testing
         var change = DeviceChange()
         change.tags = .set([try Names.tag("t")])
         try await node.core.devices.change(change, of: registered.key)
-        #expect(try await node.copied().store.device(0, of: app.id)?.tags == [try Names.tag("t")])
+        let afterChange = try await node.copied()
+        #expect(try await afterChange.store.device(0, of: app.id)?.tags == [try Names.tag("t")])
+        // The folder goes with its node.
+        withExtendedLifetime(afterChange) {}
 
         let message = try await node.push(Sample.broadcast(), of: app)
         let device = try #require(try await node.store.device(0, of: app.id))

@@ -42,6 +42,7 @@ import Testing
         let id = try await core.uploads.admit { upload throws(Refusal) in
             var list = AudienceListDraft(kind: .registrationID, in: upload.begin())
             try await list.append(name)
+            try await list.finish()
             return try await core.files.keep(list, named: "l.txt", timeToLiveHours: 720, of: .app(app))
         }
         return

@@ -33,6 +33,16 @@ import Testing
         }
     }
 
+    @Test func `are under way few at a time, however many they are`() async throws {
+        let (node, app) = try await `The push service`.node()
+        let devices = try await node.register(200, of: app)
+        let before = node.store.batchSizes.count
+        let items = devices.enumerated().map { ("c\($0)", $1, "\($0)") }
+        let outcomes = await node.core.pushes.push(try Self.batch(items), of: app)
+        #expect(try Set(outcomes.map { try $0.get().messageID }).count == 200)
+        #expect(try #require(node.store.batchSizes.dropFirst(before).max()) <= 64)
+    }
+
     @Test func `are answered from their cids when they come again, also after a restart`() async throws {
         let (node, app) = try await `The push service`.node()
         let devices = try await node.register(2, of: app)

@@ -62,6 +62,54 @@ import Testing
     }
 }
 
+@Suite(.timeLimit(.minutes(2))) struct `The answer to the acks of a crowd` {
+    /// One device is crowd enough here.
+    private static func settings(delay: TimeAmount) -> EdgeSettings {
+        var settings = EdgeSettings()
+        settings.crowdMin = 1
+        settings.crowdDelay = delay
+        return settings
+    }
+
+    @Test func `comes along with whatever is sent next`() async throws {
+        var limits = Limits()
+        limits[.framesPerSecond] = 0
+        try await EdgeStage.run(limits: limits, settings: Self.settings(delay: .hours(1))) { stage async throws in
+            try await SimulatedDevice.connect(port: stage.port) { device async throws in
+                _ = try await device.register(stage.app.key)
+                let id = try await stage.push()
+                _ = try await device.receive("push")
+                try await device.send(#"{"op":"ack","msg_id":"\#(id)"}"#)
+                var isAcked = false
+                // Until the receipt is durable, a ping brings nothing but its own answer.
+                while !isAcked {
+                    try await device.send(#"{"op":"ping"}"#)
+                    while case .frame(let frame) = try await device.receive(), frame["op"]?.string != "pong" {
+                        #expect(frame["op"]?.string == "acked")
+                        isAcked = true
+                    }
+                }
+                #expect(try await stage.receivedCount(id) == 1)
+            }
+        }
+    }
+
+    @Test func `comes by itself when nothing else is sent`() async throws {
+        try await EdgeStage.run(settings: Self.settings(delay: .milliseconds(20))) { stage async throws in
+            try await SimulatedDevice.connect(port: stage.port) { device async throws in
+                _ = try await device.register(stage.app.key)
+                for _ in 0..<3 {
+                    let id = try await stage.push()
+                    _ = try await device.receive("push")
+                    try await device.send(#"{"op":"ack","msg_id":"\#(id)"}"#)
+                    #expect(try await device.receive("acked")["msg_ids"]?.list?.map(\.string) == [id])
+                    #expect(try await stage.receivedCount(id) == 1)
+                }
+            }
+        }
+    }
+}
+
 @Suite(.timeLimit(.minutes(2))) struct `A device that does not read` {
     @Test func `is given up, slows nobody, and loses nothing`() async throws {
         var settings = EdgeSettings()

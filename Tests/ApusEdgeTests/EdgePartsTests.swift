@@ -30,6 +30,35 @@ import Testing
     }
 }
 
+@Suite struct `The frames of one walk` {
+    private static func storage(_ buffer: ByteBuffer) -> UnsafeRawPointer? {
+        buffer.withUnsafeReadableBytes(\.baseAddress)
+    }
+
+    @Test func `are joined in order behind the answer, and alike for all who get the same`() throws {
+        let everybody = Ordinals(0..<100 as Range<Ordinal>)
+        var pushes = try (17...19 as ClosedRange<Int64>).map { WidePush(try Pushes().delivery($0), to: everybody) }
+        let frames = pushes.indices.map { index in
+            pushes[index].push.buffer(for: .android, over: .webSocket).map { Array($0.readableBytesView) } ?? []
+        }
+        #expect(Set(frames).count == 3 && frames.allSatisfy { !$0.isEmpty })
+        let answer = Transport.webSocket.encode(.acknowledged([MessageID(16)]))
+        var joined = JoinedFrames()
+        func next(_ chosen: UInt64, _ platform: Platform = .android, behind answer: ByteBuffer? = nil) -> ByteBuffer {
+            joined.buffer(of: &pushes, chosen, for: platform, over: .webSocket, behind: answer)
+        }
+        let all = next(0b111, behind: answer)
+        #expect(Array(all.readableBytesView) == Array(answer.readableBytesView) + frames.joined())
+        #expect(Self.storage(next(0b111, behind: answer)) == Self.storage(all))
+        #expect(Array(next(0b111).readableBytesView) == Array(frames.joined()))
+        #expect(Array(next(0b101).readableBytesView) == frames[0] + frames[2])
+        #expect(Array(next(0b010).readableBytesView) == frames[1])
+        #expect(Array(next(0b010, behind: answer).readableBytesView) == Array(answer.readableBytesView) + frames[1])
+        // What was joined has not grown into the frame that others still get.
+        #expect(Array(next(0b001).readableBytesView) == frames[0])
+    }
+}
+
 @Suite struct `An encoded frame` {
     @Test func `is one text message over WebSocket`() {
         let buffer = Transport.webSocket.encode(.pong, ref: .integer(3))

@@ -40,7 +40,9 @@ import Testing
         try await fixture.keep(.register(try Sample.device(7, of: fixture.app)))
         try await fixture.execute(damage.sql)
         await #expect(throws: StoreError.corrupt(damage.names)) {
-            try await fixture.store.devices(of: fixture.app, from: 0, limit: 9)
+            _ = try await fixture.store.lastOrdinal(of: fixture.app)
+            _ = try await fixture.store.audience(of: fixture.app, in: 0...Ordinal.max)
+            _ = try await fixture.store.device(7, of: fixture.app)
         }
     }
 

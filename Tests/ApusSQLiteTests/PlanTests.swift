@@ -116,7 +116,8 @@ import Testing
 
     private static func read(_ app: AppID, _ cid: CID, in db: Database) throws {
         let now = Fixture.now
-        _ = try Devices.devices(of: app, from: 0, limit: 9, in: db)
+        _ = try Devices.lastOrdinal(of: app, in: db)
+        _ = try Devices.audience(of: app, in: 0...9, in: db)
         _ = try Devices.devices([1], of: app, in: db)
         let device = try #require(try Devices.device(2, of: app, in: db))
         _ = try Devices.devices(named: [device.registrationID], in: db)

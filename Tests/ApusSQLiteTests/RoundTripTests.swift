@@ -73,15 +73,28 @@ import Testing
         #expect(try await fixture.store.device(0, of: AppID(77)) == nil)
     }
 
-    @Test func `devices in pages by ordinal`() async throws {
+    @Test func `what the audience index keeps of devices, in pages by ordinal`() async throws {
         let fixture = try await Fixture()
+        #expect(try await fixture.store.lastOrdinal(of: fixture.app) == nil)
+        var devices: [Device] = []
         for ordinal in [5, 1, 9, 3] as [Ordinal] {
-            try await fixture.keep(.register(try Sample.device(ordinal, of: fixture.app)))
+            var device = try Sample.device(ordinal, of: fixture.app)
+            device.tags = [try #require(Tag("a")), try #require(Tag("标签￥"))]
+            device.alias = ordinal == 5 ? Alias("alice") : nil
+            device.isTest = ordinal == 3
+            device.seenAt = ordinal == 9 ? Fixture.now.adding(seconds: 7) : nil
+            try await fixture.keep(.register(device))
+            devices.append(device)
         }
-        #expect(try await fixture.store.devices(of: fixture.app, from: 0, limit: 2).map(\.ordinal) == [1, 3])
-        #expect(try await fixture.store.devices(of: fixture.app, from: 4, limit: 9).map(\.ordinal) == [5, 9])
-        #expect(try await fixture.store.devices(of: fixture.app, from: 10, limit: 9).isEmpty)
-        #expect(try await fixture.store.devices(of: fixture.app, from: 0, limit: 0).isEmpty)
+        #expect(try await fixture.store.lastOrdinal(of: fixture.app) == 9)
+        for (range, expected) in [(0...4, [1, 3]), (3...5, [3, 5]), (6...Ordinal.max, [9]), (10...11, [])]
+            as [(ClosedRange<Ordinal>, [Ordinal])] {
+            let page = try await fixture.store.audience(of: fixture.app, in: range)
+            let kept = AudiencePage(devices.filter { range.contains($0.ordinal) }.sorted { $0.ordinal < $1.ordinal })
+            #expect(page.entries == kept.entries && page.bearings == kept.bearings)
+            #expect(page.entries.map(\.ordinal) == expected)
+        }
+        #expect(try await fixture.store.audience(of: AppID(77), in: 0...9).entries.isEmpty)
     }
 
     @Test func `a message with everything set`() async throws {
@@ -131,7 +144,7 @@ import Testing
             .seen(Ordinals([1]), of: fixture.app, at: later),
             .seen(Ordinals([1]), of: fixture.app, at: Fixture.now))
         #expect(
-            try await fixture.store.devices(of: fixture.app, from: 0, limit: 9).map(\.seenAt) == [later, Fixture.now])
+            try await fixture.store.devices([1, 2], of: fixture.app).map(\.seenAt) == [later, Fixture.now])
     }
 
     @Test func `the devices that were active in a span of hours`() async throws {

@@ -132,9 +132,16 @@ extension FaultyStore {
         return try await self.real.changedElsewhere()
     }
 
-    package func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device] {
+    package func lastOrdinal(of app: AppID) async throws(StoreError) -> Ordinal? {
         try self.reading()
-        return try await self.real.devices(of: app, from: first, limit: limit)
+        return try await self.real.lastOrdinal(of: app)
+    }
+
+    package func audience(
+        of app: AppID, in ordinals: ClosedRange<Ordinal>
+    ) async throws(StoreError) -> AudiencePage {
+        try self.reading()
+        return try await self.real.audience(of: app, in: ordinals)
     }
 
     package func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device? {
@@ -167,6 +174,13 @@ extension FaultyStore {
     package func testDevices(of app: AppID, _ query: TestDeviceQuery) async throws(StoreError) -> TestDevicePage {
         try self.reading()
         return try await self.real.testDevices(of: app, query)
+    }
+
+    package func ledger(
+        of app: AppID, after: MessageID, limit: Int
+    ) async throws(StoreError) -> [LedgerRecord] {
+        try self.reading()
+        return try await self.real.ledger(of: app, after: after, limit: limit)
     }
 
     package func lastImport() async throws(StoreError) -> ImportPlace {

@@ -89,9 +89,10 @@ def eventually(check, within, what):
 class Server:
     """`apus serve` on free ports of the loopback address, over a folder that outlives it."""
 
-    def __init__(self, data, *options):
+    def __init__(self, data, *options, env=None):
         self.data = pathlib.Path(data)
         self.options = options
+        self.env = env or {}
         self.log_path = self.data.with_name(self.data.name + ".log")
         self.child = None
         self.api = self.edge = self.zone = None
@@ -114,7 +115,7 @@ class Server:
                 ],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(),
+                env=environment(**self.env),
             )
         try:
             ready = json.loads(self._first_line())

@@ -297,6 +297,9 @@ ENDPOINTS = [
     Endpoint("POST", "/v3/push/template", {**SAID, "data": {"push_list": [
         {**SAID, "message_id": str, "trace_id": str}
     ]}}, template),
+    Endpoint("POST", "/v3/push/template/schedule", {**SAID, "data": {"schedule_list": [
+        {**SAID, "schedule_id": str, "trace_id": str}
+    ]}}, lambda world: {**template(world), "schedule_name": "task", "trigger": task(world)["trigger"]}),
     Endpoint("DELETE", "/v3/push/{msg_id}", {}),
     Endpoint("GET", "/v3/push/quota", {**SAID, "data": dict.fromkeys(
         ("xiaomi_quota", "oppo_quota", "vivo_quota"), {"system": USAGE, "operation": USAGE}
@@ -332,6 +335,7 @@ ENDPOINTS = [
     Endpoint("GET", "/v3/group/messages/detail?group_msgids={group_msgid}", [
         {"group_msgid": str, "group_msgids": str, **DETAIL_PARTS}
     ], who="group"),
+    Endpoint("GET", "/v3/group/users?time_unit=DAY&start={today}&duration=1", USERS, who="group"),
     Endpoint("GET", "/v3/devices/{rid}", {"tags": list, "alias": str, "mobile": str}),
     Endpoint("POST", "/v3/devices/{device_id}", {}, {"tags": {"add": ["b"], "remove": ["c"]}, "mobile": "13012345678"}),
     Endpoint("POST", "/v3/devices/status", Each({"*": Some(online=bool, last_online_time=str)}), ids),

@@ -164,6 +164,12 @@ class World:
             "batchByRegistrationID": lambda: {"pushlist": {"c1": {**item, "target": self.registration_id}}},
             "batchByAlias": lambda: {"pushlist": {"c2": {**item, "target": "alice"}}},
             "pushTemplate": lambda: {"id": "hello", "params": [{"audience": "all"}]},
+            "scheduleTemplate": lambda: {
+                "id": "hello",
+                "schedule_name": "t",
+                "trigger": self.task()["trigger"],
+                "params": [{"audience": "all"}],
+            },
             "createPlan": lambda: {"name": uuid.uuid4().hex},
             "updatePlan": lambda: {"name": self.plan()},
             "createSchedule": self.task,

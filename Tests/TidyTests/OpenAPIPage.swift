@@ -31,7 +31,7 @@ struct OpenAPIPage {
                     ("version", .text(Apus.configuration.version)),
                     ("summary", .text("A self-hosted push platform that speaks the JPush REST API v3.")),
                     ("description", .text(Self.introduction)),
-                    ("license", .object([("name", .text("See LICENSE"))])),
+                    ("license", .object([("name", .text("Apache-2.0"))])),
                 ])
             ),
             (

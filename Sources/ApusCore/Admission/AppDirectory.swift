@@ -7,6 +7,8 @@ package final class AppDirectory: Sendable {
     private struct State {
         var byKey: [AppKey: App] = [:]
         var byID: [AppID: App] = [:]
+        /// The server's limits with each app's own over them: asked several times by every call.
+        var limits: [AppID: Limits] = [:]
     }
 
     private let state = Mutex(State())
@@ -23,7 +25,7 @@ package final class AppDirectory: Sendable {
 
     /// The server's limits with the app's own over them; the server's alone for an unknown app.
     package func limits(of app: AppID) -> Limits {
-        self.serverLimits.overlaid(by: self.state.withLock { $0.byID[app]?.limits } ?? Limits())
+        self.state.withLock { $0.limits[app] } ?? self.serverLimits
     }
 
     /// The device with this registration id, whatever its app.
@@ -40,8 +42,9 @@ package final class AppDirectory: Sendable {
     func replace(with apps: [App]) -> [AppID] {
         let byID = Dictionary(uniqueKeysWithValues: apps.map { ($0.id, $0) })
         let byKey = Dictionary(apps.map { ($0.key, $0) }) { _, newest in newest }
+        let limits = byID.mapValues { self.serverLimits.overlaid(by: $0.limits) }
         return self.state.withLock { state in
-            defer { (state.byID, state.byKey) = (byID, byKey) }
+            defer { state = State(byKey: byKey, byID: byID, limits: limits) }
             return state.byID.keys.filter { byID[$0] == nil }.sorted()
         }
     }

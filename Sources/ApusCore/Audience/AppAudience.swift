@@ -16,7 +16,7 @@ package final class AppAudience: Sendable {
         var aliases: [Alias: Bearers] = [:]
         /// By ordinal: what finds a device's old alias again when another process has changed it.
         var aliasOf: [Alias?] = []
-        var ordinals: [RegistrationID: Ordinal] = [:]
+        var names = NameTable()
         var test = Ordinals()
         /// Registered and not silent beyond the horizon, as of ``horizonDay``.
         var active = Ordinals()
@@ -32,6 +32,9 @@ package final class AppAudience: Sendable {
     /// How many devices are registered.
     package var count: Int { self.state.withLock { $0.registered.count } }
 
+    /// No device has this ordinal or a greater one.
+    var endOrdinal: Ordinal { self.state.withLock { $0.nextOrdinal } }
+
     /// Takes the next ordinal for a device that is about to be registered. A gap stays when that fails.
     package func reserveOrdinal() -> Ordinal {
         self.state.withLock { state in
@@ -41,7 +44,10 @@ package final class AppAudience: Sendable {
     }
 
     /// Adds a device that the store holds. Harmless when it is there already, as it is.
-    package func add(_ device: Device) { self.state.withLock { $0.add(device) } }
+    package func add(_ device: Device) { self.add(AudiencePage(CollectionOfOne(device))) }
+
+    /// Adds devices that the store holds. Harmless for those that are there already, as they are.
+    package func add(_ page: AudiencePage) { self.state.withLock { $0.add(page) } }
 
     /// Moves devices from what they were to what they are.
     package func change(_ moves: [DeviceMove]) {
@@ -65,7 +71,7 @@ package final class AppAudience: Sendable {
                     state.remove(known, from: tag)
                 }
             }
-            for device in devices { state.add(device) }
+            state.add(AudiencePage(devices))
         }
     }
 
@@ -80,7 +86,7 @@ package final class AppAudience: Sendable {
 
     /// - Returns: nil for a registration id that is not of this app.
     package func ordinal(of registrationID: RegistrationID) -> Ordinal? {
-        self.state.withLock { $0.ordinals[registrationID] }
+        self.state.withLock { $0.names.ordinal(of: registrationID) }
     }
 
     /// How many devices carry the alias.
@@ -164,7 +170,7 @@ extension AppAudience {
                     for alias in batch.lazy.compactMap({ Alias($0) }) { state.aliases[alias]?.add(to: &result) }
                 case .registrationID:
                     for name in batch.lazy.compactMap({ RegistrationID($0) }) {
-                        if let ordinal = state.ordinals[name] { result.insert(ordinal) }
+                        if let ordinal = state.names.ordinal(of: name) { result.insert(ordinal) }
                     }
                 }
             }
@@ -195,7 +201,7 @@ extension AppAudience.State {
         var narrowed: Ordinals?
         func narrow(to set: Ordinals) { narrowed = narrowed?.intersection(set) ?? set }
         if !kinds.registrationID.isEmpty {
-            narrow(to: Ordinals(kinds.registrationID.lazy.compactMap { self.ordinals[$0] }))
+            narrow(to: Ordinals(kinds.registrationID.lazy.compactMap { self.names.ordinal(of: $0) }))
         }
         if !kinds.alias.isEmpty { narrow(to: self.union(of: kinds.alias)) }
         if !kinds.tag.isEmpty { narrow(to: self.union(of: kinds.tag)) }
@@ -214,15 +220,19 @@ extension AppAudience.State {
         return result
     }
 
-    fileprivate mutating func add(_ device: Device) {
-        self.nextOrdinal = max(self.nextOrdinal, device.ordinal + 1)
-        self.registered.insert(device.ordinal)
-        self.platforms[Int(device.platform.rawValue)].insert(device.ordinal)
-        self.ordinals[device.registrationID] = device.ordinal
-        for tag in device.tags { self.tags[tag, default: Ordinals()].insert(device.ordinal) }
-        self.bind(device.alias, to: device.ordinal)
-        self.note(isTest: device.isTest, device.ordinal)
-        self.noteAlive(device.ordinal, day: device.activeAt.day)
+    fileprivate mutating func add(_ page: AudiencePage) {
+        for entry in page.entries {
+            self.nextOrdinal = max(self.nextOrdinal, entry.ordinal + 1)
+            self.registered.insert(entry.ordinal)
+            self.platforms[Int(entry.platform.rawValue)].insert(entry.ordinal)
+            self.names.insert(entry.registrationID, entry.ordinal)
+            self.bind(entry.alias, to: entry.ordinal)
+            self.note(isTest: entry.isTest, entry.ordinal)
+            self.noteAlive(entry.ordinal, day: entry.activeAt.day)
+        }
+        for bearing in page.bearings {
+            self.tags[bearing.tag, default: Ordinals()].insert(contentsOf: bearing.bearers)
+        }
     }
 
     fileprivate mutating func remove(_ ordinals: Ordinals, from tag: Tag) {
@@ -263,14 +273,16 @@ extension AppAudience.State {
     /// Drops those who fell silent, once a day. A clock that went back brings them in again.
     fileprivate mutating func moveHorizon(to today: UInt32) {
         guard today != self.horizonDay else { return }
-        self.horizonDay = today
-        for ordinal in self.registered.members {
-            if self.activeDay[Int(ordinal)] + UInt32(AppAudience.activityHorizonDays) >= today {
-                self.active.insert(ordinal)
-            } else {
-                self.active.remove(ordinal)
-            }
+        let (from, to) = (min(today, self.horizonDay), max(today, self.horizonDay))
+        // Only those between the two horizons change sides, which are few on most days.
+        let span = UInt32(AppAudience.activityHorizonDays)
+        var moved: [Ordinal] = []
+        for (index, day) in self.activeDay.enumerated() where day &+ span >= from && day &+ span < to {
+            moved.append(Ordinal(index))
         }
+        let devices = Ordinals(moved).intersection(self.registered)
+        if today > self.horizonDay { self.active.subtract(devices) } else { self.active.formUnion(devices) }
+        self.horizonDay = today
     }
 }
 

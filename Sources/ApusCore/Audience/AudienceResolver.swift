@@ -3,6 +3,13 @@ struct AudienceResolver: Sendable {
     let index: AudienceIndex
     let store: any Store
     let clocks: Clocks
+    private let splits = SplitBook()
+
+    init(index: AudienceIndex, store: any Store, clocks: Clocks) {
+        self.index = index
+        self.store = store
+        self.clocks = clocks
+    }
 
     /// The devices that a push means; none where nobody matches.
     ///
@@ -24,7 +31,7 @@ struct AudienceResolver: Sendable {
         if let segment { found.formIntersection(members(segment.audience)) }
         if let (test, membership) = test {
             found.formIntersection(members(test.audience))
-            found = Ordinals(found.members.lazy.filter { membership.includes($0) })
+            found.formIntersection(self.splits.members(of: membership, below: audience.endOrdinal))
         }
         return found
     }

@@ -35,7 +35,7 @@ extension DeliveryBook {
     package func undelivered(
         for device: DeviceKey, after: MessageID, limit: Int
     ) async throws(StoreError) -> [Delivery] {
-        let last = self.state.withLock { $0.committedThrough }
+        let last = self.state.withLock { $0.committedThrough[device.app] } ?? self.last
         var (page, after): ([Delivery], MessageID) = ([], after)
         // Once around as a rule; again where messages had to be passed over.
         while page.count < limit {

@@ -20,8 +20,10 @@ package final class DeliveryBook: Sendable {
 
     struct State {
         var recent = RecentMessages()
-        /// Every message up to this number is durable, and its nudge has been or is just being published.
-        var committedThrough = MessageID(0)
+        /// Every message of an app up to this number is durable, and its nudge has been or is just being published.
+        ///
+        /// By app, because between apps the numbers come in no order; ``DeliveryBook/last`` before an app's first.
+        var committedThrough: [AppID: MessageID] = [:]
         /// By app, oldest first.
         var wide: [AppID: [Wide]] = [:]
         /// The timed-speed pushes among them that have shares left.
@@ -37,6 +39,8 @@ package final class DeliveryBook: Sendable {
     let state = Mutex(State())
     let store: any Store
     let clocks: Clocks
+    /// The greatest message number at the start.
+    let last: MessageID
     private let bus: LocalBus
     private let logger: Logger
 
@@ -45,8 +49,8 @@ package final class DeliveryBook: Sendable {
         self.store = store
         self.bus = bus
         self.clocks = clocks
+        self.last = last
         self.logger = logger
-        self.state.withLock { $0.committedThrough = last }
     }
 
     /// Takes up what an app's wide messages were waiting for when the last process ended.
@@ -75,6 +79,7 @@ package final class DeliveryBook: Sendable {
             state.wide[app] = nil
             state.paced[app] = nil
             state.pacedReserved[app] = nil
+            state.committedThrough[app] = nil
             state.recent.removeAll(of: app)
         }
         self.bus.publish(.deleted(app))
@@ -143,7 +148,7 @@ extension DeliveryBook {
         let deliverable = request.map { Deliverable(message: message, request: $0) } ?? self.decoded(message)
         let pace = Pace(message)
         let overridden = self.state.withLock { state -> Message? in
-            state.committedThrough = message.id
+            state.committedThrough[message.app] = message.id
             if let deliverable { state.recent.keep(deliverable) }
             if message.waiting == .bitmap {
                 state.wide[message.app, default: []].append(Wide(message: message.withoutPayload, pace: pace))

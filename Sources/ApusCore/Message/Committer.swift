@@ -2,18 +2,27 @@ private import Synchronization
 
 /// Group commit: many callers share one transaction and one fsync; each gets its answer after its own batch is durable.
 ///
-/// Owner of the order in which things happen: message numbers grow in the order of the queue, the queue is the order
-/// of the store, and observers hear of each write after it is durable, in the same order.
+/// Owner of the order in which things happen: each app's writes are committed in the order in which they came, which is
+/// also the order of its message numbers, and observers hear of each write after it is durable, in the order of the
+/// store. Between apps there is no order, and nobody's flood holds up the others: see ``FairQueue``.
 package final class Committer: Sendable {
     /// Hears of every write once it is durable or has failed. Runs on the committer's task; must not wait.
     package typealias Observer = @Sendable (Write, WriteOutcome) -> Void
 
-    /// Writes that may wait. Beyond it new ones are refused with ``Refusal/Kind/overloaded``: the store cannot keep up,
-    /// and a longer queue would only turn refusals into time-outs.
-    private static let queueMax = 16_384
-    /// Writes of one transaction: long enough to share an fsync well, short enough to keep its latency in the
-    /// milliseconds.
-    private static let batchMax = 1024
+    /// What may wait, half of it for a lone app. Beyond it new writes are refused with ``Refusal/Kind/overloaded``: the
+    /// store cannot keep up, and a longer queue would only turn refusals into time-outs.
+    private static let bounds = FairQueue<Lane, Pending>.Bounds(countMax: 32_768, bytesMax: 128 << 20)
+    /// One transaction: long enough to share an fsync well, short enough to keep its latency in the milliseconds.
+    private static let batch = FairQueue<Lane, Pending>.Portion(countMax: 1024, bytesMax: 8 << 20)
+
+    /// Who takes turns in the queue.
+    enum Lane: Hashable, Sendable {
+        case app(AppID)
+        /// What devices told, gathered from those of all apps.
+        case receipts
+        /// What is noted behind the scenes, and what is read in the order of the writes.
+        case node
+    }
 
     private struct Pending {
         let write: Write
@@ -22,7 +31,7 @@ package final class Committer: Sendable {
 
     private struct Queue {
         var numbers: MessageNumbers
-        var pending: [Pending] = []
+        var pending = FairQueue<Lane, Pending>(Committer.bounds)
         var isPumping = false
         var idle: [CheckedContinuation<Void, Never>] = []
     }
@@ -89,8 +98,10 @@ package final class Committer: Sendable {
         enum Step { case full, queued, start }
         let now = self.clocks.now()
         let step = self.queue.withLock { queue -> Step in
-            guard queue.pending.count < Self.queueMax else { return .full }
-            queue.pending.append(Pending(write: make(queue.numbers.next(at: now)), continuation: continuation))
+            let write = make(queue.numbers.next(at: now))
+            let (lane, bytes) = (write.lane, write.roughBytes)
+            guard queue.pending.hasRoom(for: bytes, in: lane) else { return .full }
+            queue.pending.append(Pending(write: write, continuation: continuation), bytes: bytes, to: lane)
             guard !queue.isPumping else { return .queued }
             queue.isPumping = true
             return .start
@@ -121,11 +132,51 @@ package final class Committer: Sendable {
                 defer { queue.idle = [] }
                 return (nil, queue.idle)
             }
-            let batch = Array(queue.pending.prefix(Self.batchMax))
-            queue.pending.removeFirst(batch.count)
-            return (batch, [])
+            return (queue.pending.take(Self.batch), [])
         }
         for waiter in waiters { waiter.resume() }
         return batch
+    }
+}
+
+extension Write {
+    /// In which lane it waits.
+    fileprivate var lane: Committer.Lane {
+        switch self {
+        case .message(let message, _, _): .app(message.app)
+        case .withdraw(_, let app, _), .change(_, _, let app, _), .changeAll(_, let app), .seen(_, let app, _),
+            .active(_, let app, _), .deleteSchedule(_, let app):
+            .app(app)
+        case .register(let device, _): .app(device.app)
+        case .createSchedule(let schedule, _, _), .changeSchedule(let schedule): .app(schedule.app)
+        case .fire(let step, _, _): .app(step.app)
+        case .receipts(let receipts, _): receipts.allSatisfy { $0.kind == .sent } ? .node : .receipts
+        case .adopt: .node
+        }
+    }
+
+    /// What it takes in memory while it waits, roughly: enough to keep a few large ones from filling it.
+    fileprivate var roughBytes: Int {
+        switch self {
+        case .message(let message, let request, _): Self.roughBytes(of: message, request)
+        case .fire(_, let message, let request): message.map { Self.roughBytes(of: $0, request) } ?? Self.smallBytes
+        case .changeAll(let orders, _): Self.smallBytes * (1 + orders.count)
+        case .receipts(let receipts, _):
+            receipts.reduce(Self.smallBytes) { $0 + Self.smallBytes + $1.ordinals.sizeBytes }
+        case .seen(let ordinals, _, _), .active(let ordinals, _, _): Self.smallBytes + ordinals.sizeBytes
+        case .createSchedule, .changeSchedule: Self.scheduleBytes
+        case .withdraw, .register, .change, .deleteSchedule, .adopt: Self.smallBytes
+        }
+    }
+
+    private static var smallBytes: Int { 256 }
+    private static var scheduleBytes: Int { 16_384 }
+    private static var callerBytes: Int { 4096 }
+
+    /// With what the caller who waits for it holds: the push as it was sent, and as it goes to each platform.
+    private static func roughBytes(of message: Message, _ request: PushRequest?) -> Int {
+        let notifications = request?.content.notifications.values.reduce(0) { $0 + $1.count } ?? 0
+        return self.callerBytes + 2 * message.payload.count + message.target.sizeBytes + notifications
+            + (request?.content.message?.count ?? 0)
     }
 }

@@ -41,10 +41,14 @@ extension PushService {
         // It was checked when it was saved: that it does not read any more is no fault of the caller.
         do { return try PushTemplate(decoding: definition.text) } catch { throw Refusal(.internalFault) }
     }
+
+    /// Lanes of one call that are under way at a time: enough to share commits well, few enough that what they take in
+    /// memory (some ten kilobytes each) is bounded by the number of callers.
+    static let lanesMax = 64
 }
 
 extension Array where Element: Sendable {
-    /// Does one thing with every element: in order within a lane, the lanes side by side, so that all share few
+    /// Does one thing with every element: in order within a lane, many lanes side by side, so that all share few
     /// commits.
     ///
     /// - Returns: what became of each, in order.
@@ -53,20 +57,28 @@ extension Array where Element: Sendable {
     ) async -> [Result<Answer, Refusal>] {
         let lanes = Dictionary(grouping: self.enumerated(), by: { lane($0.element) })
         let outcomes = await withTaskGroup(of: [(Int, Result<Answer, Refusal>)].self) { group in
-            for lane in lanes.values {
-                group.addTask {
-                    var outcomes: [(Int, Result<Answer, Refusal>)] = []
-                    for (place, item) in lane {
-                        do throws(Refusal) {
-                            outcomes.append((place, .success(try await body(item))))
-                        } catch {
-                            outcomes.append((place, .failure(error)))
+            var all: [(Int, Result<Answer, Refusal>)] = []
+            var waiting = Array<[(offset: Int, element: Element)]>(lanes.values)[...]
+            var underWay = 0
+            while true {
+                while underWay < PushService.lanesMax, let lane = waiting.popFirst() {
+                    underWay += 1
+                    group.addTask {
+                        var outcomes: [(Int, Result<Answer, Refusal>)] = []
+                        for (place, item) in lane {
+                            do throws(Refusal) {
+                                outcomes.append((place, .success(try await body(item))))
+                            } catch {
+                                outcomes.append((place, .failure(error)))
+                            }
                         }
+                        return outcomes
                     }
-                    return outcomes
                 }
+                guard let done = await group.next() else { return all }
+                all += done
+                underWay -= 1
             }
-            return await group.reduce(into: []) { $0 += $1 }
         }
         return outcomes.sorted { $0.0 < $1.0 }.map(\.1)
     }

@@ -27,8 +27,10 @@ package protocol Store: AccountStore, UploadStore {
     /// Whether another process has written since the last call (or since opening).
     func changedElsewhere() async throws(StoreError) -> Bool
 
-    /// The devices of an app in order of their ordinals, from `first` on.
-    func devices(of app: AppID, from first: Ordinal, limit: Int) async throws(StoreError) -> [Device]
+    /// The greatest ordinal that a device of the app has; nil without a device.
+    func lastOrdinal(of app: AppID) async throws(StoreError) -> Ordinal?
+    /// What the audience index keeps of the devices with these ordinals.
+    func audience(of app: AppID, in ordinals: ClosedRange<Ordinal>) async throws(StoreError) -> AudiencePage
     func device(_ ordinal: Ordinal, of app: AppID) async throws(StoreError) -> Device?
     /// Those of the devices that there are, in no order.
     func devices(_ ordinals: [Ordinal], of app: AppID) async throws(StoreError) -> [Device]
@@ -68,6 +70,10 @@ package protocol Store: AccountStore, UploadStore {
     func receipts(of messages: [MessageID]) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]]
     /// Everything that is remembered of one message, as of one moment; nil when there is none.
     func history(of message: MessageID) async throws(StoreError) -> MessageHistory?
+
+    /// What the ledger is worked out from: an app's messages in order of their numbers, those after `after`, each page
+    /// as of one moment.
+    func ledger(of app: AppID, after: MessageID, limit: Int) async throws(StoreError) -> [LedgerRecord]
 
     /// The devices whose app was opened in the hours that touch the span, `until` excluded.
     ///

@@ -39,34 +39,31 @@ package final class ReportBook: Sendable {
     package func record(_ batch: [Acknowledgement]) async -> [Result<[MessageID], Refusal>] {
         let known: [MessageID: Deliverable]
         do {
-            known = try await self.book.deliverables(Array(Set(batch.flatMap(\.messages))))
+            known = try await self.book.deliverables(Self.messages(of: batch))
         } catch {
             return batch.map { _ in .failure(Refusal(error)) }
         }
-        struct Key: Hashable {
-            let message: MessageID
-            let kind: Receipt.Kind
-        }
-        var merged: [Key: Ordinals] = [:]
-        var accepted: [[MessageID]] = []
-        for acknowledgement in batch {
-            let device = acknowledgement.device
-            let own = acknowledgement.messages.filter { id in
-                guard let deliverable = known[id] else { return false }
-                return deliverable.app == device.app && deliverable.message.target.contains(device.ordinal)
-            }
-            for id in own {
-                merged[Key(message: id, kind: acknowledgement.kind), default: Ordinals()].insert(device.ordinal)
-            }
-            accepted.append(own)
-        }
-        guard !merged.isEmpty else { return accepted.map { .success($0) } }
-        let receipts = merged.map { Receipt(message: $0.key.message, kind: $0.key.kind, ordinals: $0.value) }
+        var merged = MergedReceipts(known)
+        let accepted = batch.map { merged.take($0) }
+        let receipts = merged.receipts
+        guard !receipts.isEmpty else { return accepted.map { .success($0) } }
         switch await self.committer.commit(.receipts(receipts, at: self.clocks.now())) {
         case .done, .changed, .changedAll, .adopted: return accepted.map { .success($0) }
         case .refused(let refusal): return accepted.map { $0.isEmpty ? .success([]) : .failure(refusal) }
         case .failed(let error): return accepted.map { $0.isEmpty ? .success([]) : .failure(Refusal(error)) }
         }
+    }
+
+    /// Every message once; neighbours, which as a rule tell of the same, are not looked up.
+    private static func messages(of batch: [Acknowledgement]) -> [MessageID] {
+        var (all, last): (Set<MessageID>, MessageID?) = ([], nil)
+        for acknowledgement in batch {
+            for id in acknowledgement.messages where id != last {
+                all.insert(id)
+                last = id
+            }
+        }
+        return Array(all)
     }
 
     /// Notes that a message was handed to devices' connections. Written behind, never waited for.

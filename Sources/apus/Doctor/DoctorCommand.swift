@@ -18,7 +18,7 @@ struct DoctorCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: SettingsOptions
-    @Option(help: ArgumentHelp("How many devices and callers will be connected at a time.", valueName: "N"))
+    @Option(help: ArgumentHelp("How many devices will be connected at a time.", valueName: "N"))
     var connections: Int?
     @Flag(help: "Print one JSON value.")
     var json = false

@@ -7,33 +7,31 @@ struct DescriptorCheck {
     let limit: UInt64?
     /// Whether it was read from the running server; else it is the one of this command.
     let isServers: Bool
-    /// How many devices and callers are expected at a time; nil where nobody said.
+    /// How many devices are expected at a time; nil where nobody said.
     let connections: Int?
 
-    /// What a server opens beside its connections, amply: the store, its readers, listeners, event loops.
-    static let reserve: UInt64 = 256
-    /// Fewer than the usual system-wide default is called a warning unless the operator says that it will do.
+    /// Fewer are called a warning, unless the operator says that they will do.
     static let comfortable: UInt64 = 4096
 
     var finding: Finding {
         guard let limit else { return Finding("descriptors", .ok, "file descriptors are not limited") }
         let whose = self.isServers ? "the running server" : "this shell"
-        let room = limit > Self.reserve ? limit - Self.reserve : 0
+        let room = Descriptors.edge(of: Int(clamping: limit))
         let advice = "raise LimitNOFILE= of the service, or 'ulimit -n'"
-        if let connections, UInt64(connections) > room {
+        if let connections, connections > room {
             return Finding(
                 "descriptors", .problem,
-                "\(whose) may open \(limit) files and \(connections) connections need "
-                    + "\(UInt64(connections) + Self.reserve): \(advice)")
+                "\(whose) may open \(limit) files, room for \(room) devices, and \(connections) need "
+                    + "\(Descriptors.enough(for: connections)): \(advice)")
         }
         guard self.connections != nil || limit >= Self.comfortable else {
             return Finding(
                 "descriptors", .warning,
-                "\(whose) may open \(limit) files, room for about \(room) connections: \(advice), or say with "
+                "\(whose) may open \(limit) files, room for \(room) devices: \(advice), or say with "
                     + "--connections how many there will be")
         }
         return Finding(
-            "descriptors", .ok, "\(whose) may open \(limit) files, room for about \(room) connections")
+            "descriptors", .ok, "\(whose) may open \(limit) files, room for \(room) devices")
     }
 }
 

@@ -23,10 +23,14 @@ struct TestConnection {
     }
 
     init(_ answering: @escaping TestResponder.Answering = { _ in .json("{}") }) async throws {
-        self.responder = TestResponder(answering)
+        try await self.init(bodyLimit: TestResponder.bodyLimit, settings: Self.settings, answering)
+    }
+
+    init(bodyLimit: Int, settings: HTTPSettings, _ answering: @escaping TestResponder.Answering) async throws {
+        self.responder = TestResponder(bodyLimit: bodyLimit, answering)
         self.channel = NIOAsyncTestingChannel(loop: self.loop)
         let gate = Gate(
-            responder: self.responder, settings: Self.settings, isSecure: false,
+            responder: self.responder, settings: settings, isSecure: false,
             registry: ConnectionRegistry(connectionsMax: 0), logger: Logger(label: "test"))
         try await self.channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 1)).get()
         let channel = self.channel

@@ -10,10 +10,16 @@ final class TestResponder: HTTPResponder {
 
     static let bodyLimit = 100
 
+    private let bodyLimit: Int
     private let answering: Answering
     private let requests = Mutex<[HTTPRequest]>([])
 
-    init(_ answering: @escaping Answering = { _ in .json("{}") }) { self.answering = answering }
+    init(
+        bodyLimit: Int = TestResponder.bodyLimit, _ answering: @escaping Answering = { _ in .json("{}") }
+    ) {
+        self.bodyLimit = bodyLimit
+        self.answering = answering
+    }
 
     var asked: [HTTPRequest] { self.requests.withLock { $0 } }
 
@@ -21,7 +27,7 @@ final class TestResponder: HTTPResponder {
 
     /// In parts below `/upload`.
     func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
-        target.segments.first == "upload" ? .inParts(max: Self.bodyLimit) : .whole(max: Self.bodyLimit)
+        target.segments.first == "upload" ? .inParts(max: self.bodyLimit) : .whole(max: self.bodyLimit)
     }
 
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {

@@ -1,0 +1,92 @@
+"""The device side: fan-out beside nchan, connections, logins, and a reconnect storm."""
+
+import sys
+import time
+
+from servers import Apus, Nchan
+
+
+def edge_chapter(bench):
+    reason = Nchan.missing()
+    if reason:
+        sys.exit(f"bench: {reason}")
+    sizes = [2000] if bench.is_quick else [5000, 18_000]
+    repeats = 1 if bench.is_quick else 3
+    for devices in sizes:
+        measured = {"apus": [], "nchan": []}
+        for _ in range(repeats):
+            for server in (Nchan(bench.server_cpus), Apus(bench.server_cpus, bench.apus)):
+                measured[server.name].append(fan_out(bench, server, devices))
+        fan_out_rows(bench, devices, measured)
+    storms = [storm(bench, sizes[-1]) for _ in range(repeats)]
+    storm_rows(bench, sizes[-1], storms)
+
+
+def fan_out(bench, server, devices):
+    """One server, started for this, with so many devices."""
+    rounds = max(5, 100_000 // devices) if not bench.is_quick else 10
+    # The first device of a server pays for what all of them share: the empty server has had one, and a push.
+    measures = ["connect", f"idle:{3 if bench.is_quick else 5}", "rounds:3", f"rounds:{rounds}",
+                f"outstanding:{rounds * 2}:4"]
+    if server.name == "apus":
+        measures += ["acked:3", f"acked:{rounds}"]
+    with server:
+        bench.run_load([*server.load_options(), "--devices", "1"], ["connect", "rounds:5"])
+        result = bench.run_load([*server.load_options(), "--devices", devices], measures)
+    for name, values in result.items():
+        bench.note(server.name, measure=name, **values)
+    return result
+
+
+def fan_out_rows(bench, devices, measured):
+    def both(measure, field):
+        return ([run[measure][field] for run in measured["apus"]], [run[measure][field] for run in measured["nchan"]])
+
+    def ours(measure, field):
+        return [run[measure][field] for run in measured["apus"]]
+
+    size = f"{devices} devices"
+    bench.row(f"{size}, no acks: CPU per delivery", "µs", *both("rounds", "cpu_us_each"), bar=0.85)
+    bench.row(f"{size}, no acks: last client", "ms", *both("rounds", "last_ms"), bar=0.95)
+    bench.row(
+        f"{size}, acked and durable: CPU per delivery", "µs", ours("acked", "cpu_us_each"),
+        both("rounds", "cpu_us_each")[1], bar=1.5)
+    bench.row(f"{size}, acked and durable: last client", "ms", ours("acked", "last_ms"))
+    bench.row(f"{size}, acked and durable: last answer to an ack", "ms", ours("acked", "durable_ms"))
+    bench.row(
+        f"{size}, four outstanding: messages", "/s", *both("outstanding", "per_second"), bar=2.5, at_most=False)
+    kib = [[value / 1024 for value in values] for values in both("connect", "resident_bytes_each")]
+    bench.row(f"{size}: memory of an idle device", "KiB", *kib, bar=5, is_ratio=False)
+    bench.row(f"{size}: idle CPU", "%", *both("idle", "cpu_percent"))
+
+
+def storm(bench, devices):
+    """All devices come back after a restart, while a device that is connected gets pushes."""
+    pushes_per_second, seconds = 50, 4 if bench.is_quick else 10
+    # The whole machine for the server: nothing is compared here.
+    with Apus(None, bench.apus) as server:
+        credentials = server.folder / "credentials"
+        known = ["--devices", devices, "--credentials", credentials]
+        bench.run_load([*server.load_options(), *known], ["connect"])
+        server.stop()
+        server.start()
+        watcher = bench.start_load(
+            [*server.load_options({"alias": ["watcher"]}), "--alias", "watcher"],
+            ["connect", f"watch:{pushes_per_second}:{seconds}"], pins=False)
+        time.sleep(1)
+        logins = bench.run_load([*server.load_options(), *known, "--window", devices], ["connect"], pins=False)["connect"]
+        watched = bench.end_load(watcher)["watch"]
+    bench.note("apus", measure="logins", **logins)
+    bench.note("apus", measure="storm", **watched)
+    return {"logins": logins, "watch": watched}
+
+
+def storm_rows(bench, devices, storms):
+    bench.row(
+        f"{devices} devices come back: logins", "/s", [run["logins"]["per_second"] for run in storms], bar=8000,
+        at_most=False)
+    bench.row(
+        f"{devices} devices come back: CPU per login", "µs", [run["logins"]["cpu_us_each"] for run in storms])
+    bench.row(
+        f"{devices} devices come back: slowest push meanwhile", "ms", [run["watch"]["max_ms"] for run in storms],
+        bar=1000)
