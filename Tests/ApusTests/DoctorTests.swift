@@ -17,9 +17,9 @@ private let now = Timestamp(milliseconds: 1_800_000_000_000)
     @Test(
         arguments: [
             (nil, nil, .ok, "not limited"), (1024, nil, .warning, "LimitNOFILE"),
-            (65_536, nil, .ok, "65280"), (1024, 500, .ok, "768"), (1024, 768, .ok, "768"),
-            (1024, 769, .problem, "1025"),
-            (100, nil, .warning, "about 0"), (nil, 1_000_000, .ok, "not limited"),
+            (65_536, nil, .ok, "64256"), (1024, 500, .ok, "640"), (1024, 640, .ok, "640"),
+            (1024, 641, .problem, "1921"),
+            (100, nil, .warning, "64 devices"), (nil, 1_000_000, .ok, "not limited"),
         ] as [(UInt64?, Int?, Finding.Verdict, String)])
     func `counts the descriptors that devices need`(
         _ limit: UInt64?, _ connections: Int?, _ verdict: Finding.Verdict, _ word: String

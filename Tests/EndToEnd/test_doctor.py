@@ -125,7 +125,7 @@ def test_address_of_another_machine(data):
 
 def test_too_few_descriptors(data):
     findings = doctor(data, "--connections", 1000, status=1, limit=1024)
-    assert "1256" in sole_problem(findings, "descriptors")
+    assert "2280" in sole_problem(findings, "descriptors")
 
 
 def test_settings_that_would_stop_the_start(data):

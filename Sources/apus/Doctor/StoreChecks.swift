@@ -58,15 +58,15 @@ struct FolderCheck {
         guard isUsable else {
             return Finding(
                 "folder", .problem,
-                "this user may not read and write \(self.path): run this as the server's user (its owner has the number "
-                    + "\(owner)), or change the owner")
+                "this user may not read and write \(self.path): run this as the server's user (its owner has the "
+                    + "number \(owner)), or change the owner")
         }
         let strangers = files.filter { $0.owner != owner }.map(\.name)
         guard strangers.isEmpty else {
             return Finding(
                 "folder", .problem,
-                "\(strangers.joined(separator: ", ")) in \(self.path) belong to another user than the folder, as after a "
-                    + "command run as root: chown them to its owner (number \(owner))")
+                "\(strangers.joined(separator: ", ")) in \(self.path) belong to another user than the folder, as after "
+                    + "a command run as root: chown them to its owner (number \(owner))")
         }
         guard mode & 0o077 == 0 else {
             return Finding(
@@ -119,15 +119,15 @@ struct StoreCheck {
         if store.journalMode != "wal" {
             return Finding(
                 "store", .warning,
-                "\(self.path) is sound, but something has set journal_mode to \(store.journalMode): the next start sets "
-                    + "wal; let nothing but Apus change it")
+                "\(self.path) is sound, but something has set journal_mode to \(store.journalMode): the next start "
+                    + "sets wal; let nothing but Apus change it")
         }
         let size = ByteCount.text(store.sizeBytes)
         guard store.logBytes <= Self.logComfortableBytes else {
             return Finding(
                 "store", .warning,
-                "\(self.path) is sound (\(size)), but its log has grown to \(ByteCount.text(store.logBytes)): something "
-                    + "reads it for long, as a backup does; let that end")
+                "\(self.path) is sound (\(size)), but its log has grown to \(ByteCount.text(store.logBytes)): "
+                    + "something reads it for long, as a backup does; let that end")
         }
         return Finding("store", .ok, "\(self.path) is sound, tables up to date, \(size)")
     }
