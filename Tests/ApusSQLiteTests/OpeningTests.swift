@@ -34,6 +34,15 @@ import Testing
         #expect(settings == ["2", "wal", "\(0x4170_7573)"])
     }
 
+    @Test func `writes nothing to a store that is as it should be`() async throws {
+        await (try await SQLiteStore.open(folder: self.folder.path)).close()
+        let before = try Data(contentsOf: URL(filePath: self.path))
+        let store = try await SQLiteStore.open(folder: self.folder.path)
+        #expect(try await store.apps().isEmpty)
+        await store.close()
+        #expect(try Data(contentsOf: URL(filePath: self.path)) == before)
+    }
+
     @Test func `refuses an empty file, which no start leaves behind, and leaves it alone`() async throws {
         try Data().write(to: URL(filePath: self.path))
         try await self.expectRefusal(.damaged(path: self.path, reason: "it is empty"))
