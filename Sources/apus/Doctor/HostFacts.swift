@@ -149,14 +149,17 @@ extension HostFacts {
         defer { close(file) }
         guard flock(file, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
         var status = stat()
-        guard fstat(file, &status) == 0, let locks = try? Files.text("/proc/locks") else {
-            return RunningServer(pid: nil)
-        }
+        guard fstat(file, &status) == 0 else { return RunningServer(pid: nil) }
         let device = UInt64(status.st_dev)
-        let pid = self.lockHolder(
-            inLocks: locks, major: (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF,
-            minor: device & 0xFF | (device >> 12) & 0xFFF00, inode: UInt64(status.st_ino))
-        return RunningServer(pid: pid)
+        // The kernel's list is read in parts and leaves out what moves between them: a busy machine is asked again.
+        for _ in 1...8 {
+            guard let locks = try? Files.text("/proc/locks") else { continue }
+            let pid = self.lockHolder(
+                inLocks: locks, major: (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF,
+                minor: device & 0xFF | (device >> 12) & 0xFFF00, inode: UInt64(status.st_ino))
+            if let pid { return RunningServer(pid: pid) }
+        }
+        return RunningServer(pid: nil)
     }
 
     static func folder(_ path: String) -> FolderCheck {
