@@ -89,7 +89,12 @@ let package = Package(
                 nioCore,
             ]),
         tests("ApusAPITests", ["ApusAPI", "ApusContract", "ApusCore", "ApusHTTP", nioCore, nioHTTP1]),
-        tests("ApusTests", ["apus", "ApusContract", "ApusHTTP", "ApusTesting", argumentParser, nioCore, nioHTTP1]),
+        tests(
+            "ApusTests",
+            [
+                "apus", "ApusContract", "ApusCore", "ApusHTTP", "ApusSQLite", "ApusTesting", argumentParser, nioCore,
+                nioHTTP1,
+            ]),
         tests("TidyTests", ["ApusAPI", "ApusContract", "apus", argumentParser, nioHTTP1]),
     ]
 )

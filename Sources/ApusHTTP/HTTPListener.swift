@@ -101,7 +101,7 @@ package final class HTTPListener: Sendable {
         timer.cancel()
     }
 
-    private static func context(_ files: TLSFiles, http2: Bool) throws(ListenError) -> NIOSSLContext {
+    static func context(_ files: TLSFiles, http2: Bool) throws(ListenError) -> NIOSSLContext {
         var path = files.certificatePath
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(path).map { NIOSSLCertificateSource.certificate($0) }

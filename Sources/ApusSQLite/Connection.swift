@@ -11,11 +11,11 @@ enum Connection {
     /// The connection that writes: brings the tables up to date and makes sure that a commit means fsync.
     static func writing(_ file: StoreFile) throws(SQLiteOpenError) -> DatabaseQueue {
         do {
-            var configuration = Self.configuration(file.options)
-            configuration.journalMode = .wal
-            let connection = try DatabaseQueue(path: file.path, configuration: configuration)
-            // Only now: while it opens, GRDB sets this to NORMAL, which loses the last commits when the power goes.
+            let connection = try DatabaseQueue(path: file.path, configuration: Self.configuration(file.options))
+            // Not by GRDB's own setting: with that it makes and drops a table in every store it opens, damaged or not,
+            // and sets synchronous to NORMAL, which loses the last commits when the power goes.
             try connection.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA journal_mode = WAL")
                 try db.execute(sql: "PRAGMA synchronous = FULL")
                 try db.execute(sql: "PRAGMA journal_size_limit = \(Self.logMaxBytes)")
                 if try Int32.fetchOne(db, sql: "PRAGMA application_id") != Schema.applicationID {

@@ -88,19 +88,19 @@ struct StoreFile {
         guard rename(draft.path, self.path) == 0 else { throw self.unreachable() }
     }
 
-    /// Lets the file pass when it is empty or ours, and not from the future.
+    /// Lets the file pass when it is ours and not from the future, or a database without anything in it.
     ///
-    /// In an empty file nothing can be lost.
+    /// A file without a byte is refused: no start leaves one, so it is what is left of a store.
     ///
     /// The file is read through SQLite alone: closing a descriptor of our own would let go of every lock that another
     /// connection of this very system process holds on it.
-    private func inspect() throws(SQLiteOpenError) {
+    func inspect() throws(SQLiteOpenError) {
         var status = stat()
         guard stat(self.path, &status) == 0 else { throw self.unreachable() }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw .unreachable(path: self.path, reason: "it is not a regular file")
         }
-        guard status.st_size > 0 else { return }
+        guard status.st_size > 0 else { throw .damaged(path: self.path, reason: "it is empty") }
         do {
             var configuration = Configuration()
             configuration.readonly = true

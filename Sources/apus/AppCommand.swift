@@ -234,19 +234,24 @@ struct StorePlace: ParsableArguments {
     @Flag(help: "Print one JSON value.")
     var json = false
 
+    /// What was given, over the environment, over the file, over the defaults.
+    func settings() throws -> Settings {
+        let environment = Files.environment
+        var given: [SettingName: [String]] = [:]
+        given[.data] = self.data.map { [$0] }
+        given[.store] = self.store.map { [$0] }
+        return try Settings(
+            try ResolvedSettings(
+                commandLine: given, environment: environment, filePath: self.config ?? environment["APUS_CONFIG"]))
+    }
+
     /// Opens the store, runs the body, closes the store.
     ///
     /// - Parameter makesIt: whether a store is made where there is none; else that is a ``Failure``.
     func withStore<Result: Sendable>(
         makesIt: Bool = false, _ body: (SQLiteStore) async throws -> Result
     ) async throws -> Result {
-        let environment = Files.environment
-        var given: [SettingName: [String]] = [:]
-        given[.data] = self.data.map { [$0] }
-        given[.store] = self.store.map { [$0] }
-        let settings = try Settings(
-            try ResolvedSettings(
-                commandLine: given, environment: environment, filePath: self.config ?? environment["APUS_CONFIG"]))
+        let settings = try self.settings()
         guard makesIt || SQLiteStore.exists(folder: settings.data) else {
             throw Failure("there is no store in \(settings.data): name the server's folder with --data")
         }
@@ -260,6 +265,9 @@ struct StorePlace: ParsableArguments {
             return result
         } catch {
             await opened.close()
+            if case StoreError.corrupt(let reason) = error {
+                throw Failure(SQLiteOpenError.damaged(path: "\(settings.data)/apus.db", reason: reason).sentence)
+            }
             if let error = error as? StoreError { throw Failure("the store did not do it: \(error)") }
             throw error
         }

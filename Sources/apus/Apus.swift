@@ -16,7 +16,7 @@ struct Apus: AsyncParsableCommand {
         subcommands: [
             Serve.self, AppCommand.self, DeviceCommand.self, SegmentCommand.self, ABTestCommand.self,
             TemplateCommand.self, GroupCommand.self, DeveloperCommand.self, TraceCommand.self, LedgerCommand.self,
-            Listen.self, Push.self, Config.self,
+            Listen.self, Push.self, BackupCommand.self, DoctorCommand.self, Config.self,
         ])
 
     static func main() async {

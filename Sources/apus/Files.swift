@@ -14,6 +14,7 @@ enum Files {
 enum Descriptors {
     /// What files, the store and the process itself need of them.
     private static let reserved = 256
+    private static let apiMax = 1024
 
     /// How many the operating system gives this process.
     private static var max: Int {
@@ -23,10 +24,19 @@ enum Descriptors {
     }
 
     /// The share of the callers of the API: few, and never crowded out by devices.
-    static var forAPI: Int { min(Swift.max(64, Self.max / 8), 1024) }
+    static var forAPI: Int { Self.api(of: Self.max) }
 
     /// The share of the devices: whatever is left.
-    static var forEdge: Int { Swift.max(64, Self.max - Self.forAPI - Self.reserved) }
+    static var forEdge: Int { Self.edge(of: Self.max) }
+
+    /// The share of the callers of so many.
+    static func api(of limit: Int) -> Int { min(Swift.max(64, limit / 8), Self.apiMax) }
+
+    /// The share of the devices of so many.
+    static func edge(of limit: Int) -> Int { Swift.max(64, limit - Self.api(of: limit) - Self.reserved) }
+
+    /// So many that so many devices find room.
+    static func enough(for devices: Int) -> Int { devices + Self.apiMax + Self.reserved }
 }
 
 /// What goes to the terminal. Results on standard output, everything else on standard error.

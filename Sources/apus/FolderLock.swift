@@ -5,11 +5,14 @@ import Glibc
 /// Commands do not take it; they work beside a running server. The system lets go of it when the process ends, however
 /// it ends.
 final class FolderLock: Sendable {
+    /// The file's name within its folder.
+    static let name = "serve.lock"
+
     private let descriptor: Int32
 
     /// - Throws: a ``Failure`` when another server runs on the folder.
     init(_ folder: String) throws {
-        let path = "\(folder)/serve.lock"
+        let path = "\(folder)/\(Self.name)"
         self.descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard self.descriptor >= 0 else { throw Failure("cannot make \(path): \(String(cString: strerror(errno)))") }
         guard flock(self.descriptor, LOCK_EX | LOCK_NB) == 0 else {

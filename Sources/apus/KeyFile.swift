@@ -3,7 +3,8 @@ import Glibc
 
 /// The file of the data folder that holds the node's sealing key: 32 bytes, for its owner alone.
 enum KeyFile {
-    private static let name = "sealing.key"
+    /// The file's name within its folder.
+    static let name = "sealing.key"
 
     /// Reads the key, or makes it when there is none.
     ///

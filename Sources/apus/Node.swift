@@ -90,7 +90,7 @@ final class Node: Sendable {
             return node
         } catch {
             for listener in listeners { await listener.shutDown(within: .seconds(1)) }
-            throw Failure(Self.sentence(error))
+            throw Failure(Self.sentence(error, settings))
         }
     }
 
@@ -172,10 +172,12 @@ final class Node: Sendable {
         return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(listener.address.port ?? 0)"
     }
 
-    private static func sentence(_ error: any Error) -> String {
+    private static func sentence(_ error: any Error, _ settings: Settings) -> String {
         switch error {
         case let error as ListenError: error.sentence
         case let error as SQLiteOpenError: error.sentence
+        case StoreError.corrupt(let reason):
+            SQLiteOpenError.damaged(path: "\(settings.data)/apus.db", reason: reason).sentence
         case let error as StoreError: "the store cannot be read: \(error)"
         default: "\(error)"
         }

@@ -34,10 +34,30 @@ import Testing
         #expect(settings == ["2", "wal", "\(0x4170_7573)"])
     }
 
-    @Test func `takes an empty file for a new store`() async throws {
-        try Data().write(to: URL(filePath: self.path))
+    @Test func `writes nothing to a store that is as it should be`() async throws {
+        await (try await SQLiteStore.open(folder: self.folder.path)).close()
+        let before = try Data(contentsOf: URL(filePath: self.path))
         let store = try await SQLiteStore.open(folder: self.folder.path)
         #expect(try await store.apps().isEmpty)
+        await store.close()
+        #expect(try Data(contentsOf: URL(filePath: self.path)) == before)
+    }
+
+    @Test func `refuses an empty file, which no start leaves behind, and leaves it alone`() async throws {
+        try Data().write(to: URL(filePath: self.path))
+        try await self.expectRefusal(.damaged(path: self.path, reason: "it is empty"))
+    }
+
+    @Test func `says that the end of a store is missing, and leaves the rest alone`() async throws {
+        await (try await SQLiteStore.open(folder: self.folder.path)).close()
+        let whole = try Data(contentsOf: URL(filePath: self.path))
+        let half = whole.prefix(whole.count / 8192 * 4096)
+        try half.write(to: URL(filePath: self.path))
+        guard case .damaged(self.path, _) = await self.refusal() else {
+            Issue.record("a store of half its pages was opened")
+            return
+        }
+        #expect(try Data(contentsOf: URL(filePath: self.path)) == half)
     }
 
     @Test func `takes up a store whose first start was cut short`() async throws {

@@ -37,6 +37,8 @@ def created(data, *options):
         "app delete",
         "listen",
         "push",
+        "backup",
+        "doctor",
         "config",
     ],
 )
