@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -27,8 +28,17 @@ enum Connection {
                     }
                 }
         } catch {
-            throw ClientError("cannot connect to \(url.authority): \(error)")
+            let reason = Self.reason(error)
+            throw ClientError(
+                "cannot connect to \(url.authority): \(reason); check the address and that a server serves it")
         }
+    }
+
+    /// Why there is no connection, in the system's words and on one line.
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        guard let last = error.connectionErrors.last else { return "no address is known for \(error.host)" }
+        return (last.error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(last.error)"
     }
 
     private static func tls(trusting path: String?) throws -> NIOSSLContext {

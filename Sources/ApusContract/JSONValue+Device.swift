@@ -40,7 +40,8 @@ extension JSONValue {
     ///   string.
     package func registrationIDTexts(_ counts: ClosedRange<Int>) throws(Refusal) -> [String] {
         guard let list = self.list, counts.contains(list.count) else {
-            throw self.bad("a list of \(counts.lowerBound) to \(counts.upperBound) registration ids")
+            let least = counts.lowerBound > 0 ? "\(counts.lowerBound) to" : "at most"
+            throw self.bad("a list of \(least) \(counts.upperBound) registration ids")
         }
         // By bytes: strings that only look alike are different ids.
         var seen: Set<[UInt8]> = []

@@ -26,6 +26,11 @@ struct LineFile {
     /// - Throws: a ``Failure`` when the file cannot be read.
     init(reading path: String) throws {
         self.path = path
+        // Reading one fails too, without a word on why.
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            throw Failure("cannot read \(path): it is a folder, name a file")
+        }
         do { self.file = try FileHandle(forReadingFrom: URL(filePath: path)) } catch {
             throw Self.unreadable(path, error)
         }

@@ -35,6 +35,23 @@ def created(data, *options):
         "app update",
         "app rotate-secret",
         "app delete",
+        "group",
+        "group create",
+        "group update",
+        "developer",
+        "developer create",
+        "developer update",
+        "device",
+        "device import",
+        "device show",
+        "segment",
+        "segment create",
+        "abtest",
+        "abtest create",
+        "template",
+        "template create",
+        "trace",
+        "ledger",
         "listen",
         "push",
         "backup",
@@ -91,6 +108,31 @@ def test_bad_value_stops_the_start_and_is_named(data, option, value, named):
     done = run("serve", "--data", data, "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0", f"{option}={value}")
     assert done.returncode in {REFUSED, WRONG_USAGE}
     assert named in done.stderr
+
+
+def test_unreachable_server_is_told_in_one_line():
+    # A port of our own that nobody listens on: bound, so that no one else gets it either.
+    with socket.socket() as unserved:
+        unserved.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unserved.getsockname()[1]}"
+        key = "0" * 24
+        for command in [
+            ["push", "--api", f"http://{address}", "--app-key", key, "--master-secret", key, "--alert", "hi"],
+            ["listen", "--edge", f"ws://{address}", "--app-key", key, "--count", "1"],
+        ]:
+            done = run(*command)
+            assert (done.returncode, done.stdout) == (REFUSED, "")
+            assert done.stderr == (
+                f"Error: cannot connect to {address}: Connection refused; "
+                "check the address and that a server serves it\n"
+            )
+
+
+def test_folder_in_place_of_a_file_is_named(data):
+    app = created(data)
+    done = run("device", "import", data, "--app", app["app_key"], "--data", data)
+    assert (done.returncode, done.stdout) == (REFUSED, "")
+    assert done.stderr == f"Error: cannot read {data}: it is a folder, name a file\n"
 
 
 def test_taken_port_stops_the_start_and_is_named(data):

@@ -6,12 +6,21 @@ extension PushService {
     /// - Returns: what became of each item, in order. Those accepted are durable.
     package func push(_ batch: BatchRequest, of app: App) async -> [Result<PushAnswer, Refusal>] {
         await batch.items.inLanes(\.target) { (item) throws(Refusal) in
-            switch item.push {
-            case .success(let push): return try await self.push(push, of: app)
-            case .failure(let refusal):
-                if let cid = item.cid, let answer = try await self.answer(to: cid, of: app) { return answer }
-                throw refusal
+            let answer = try await self.push(item, of: app)
+            // Cids of pushes and tasks are one set, but a task has no msg_id that could stand here.
+            guard answer.created == nil else {
+                throw .bad("The key of an item", "a cid that no schedule was created with")
             }
+            return answer
+        }
+    }
+
+    private func push(_ item: BatchRequest.Item, of app: App) async throws(Refusal) -> PushAnswer {
+        switch item.push {
+        case .success(let push): return try await self.push(push, of: app)
+        case .failure(let refusal):
+            if let cid = item.cid, let answer = try await self.answer(to: cid, of: app) { return answer }
+            throw refusal
         }
     }
 
