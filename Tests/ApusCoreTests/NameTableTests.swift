@@ -31,3 +31,24 @@ import Testing
         }
     }
 }
+
+@Suite struct `A page of the audience` {
+    /// More tags than a small table holds, and some that begin alike.
+    @Test func `tells a thousand tags apart, and names no illegal one`() throws {
+        var page = AudiencePage()
+        let tags = (0..<1000).map { "tag\($0)" }
+        let id = try #require(RegistrationID("r"))
+        for ordinal in 0..<3 as Range<Ordinal> {
+            page.append(
+                AudiencePage.Entry(
+                    ordinal: ordinal, registrationID: id, platform: .web, alias: nil, isTest: false,
+                    activeAt: Timestamp(milliseconds: 0)))
+            for tag in tags where ordinal != 1 || tag.hasSuffix("7") { #expect(tag.withBytes { page.bind($0) }) }
+            #expect(!"no tag".withBytes { page.bind($0) })
+        }
+        #expect(page.bearings.map(\.tag.text) == tags)
+        for bearing in page.bearings {
+            #expect(bearing.bearers == (bearing.tag.text.hasSuffix("7") ? [0, 1, 2] : [0, 2]))
+        }
+    }
+}

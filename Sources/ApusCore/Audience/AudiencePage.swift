@@ -40,8 +40,8 @@ package struct AudiencePage: Sendable {
     package private(set) var entries: [Entry] = []
     /// In the order in which the tags were first met.
     package private(set) var bearings: [Bearing] = []
-    /// Open addressing with linear probing: half of a tag's hash above its place in ``bearings`` plus one; 0 is free.
-    private var slots = [UInt64](repeating: 0, count: 64)
+    /// Where in ``bearings`` each tag is.
+    private var tags = SlotTable()
 
     package init() {}
 
@@ -65,33 +65,16 @@ package struct AudiencePage: Sendable {
     /// - Returns: false when they are no legal tag.
     package mutating func bind(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let ordinal = self.entries.last?.ordinal else { return false }
-        let hash = KeyedHash.hash(text) & ~0xFFFF_FFFF
-        let mask = self.slots.count - 1
-        var index = Int(hash >> 32) & mask
-        while self.slots[index] != 0 {
-            let slot = self.slots[index]
-            let place = Int(slot & 0xFFFF_FFFF) - 1
-            if slot & ~0xFFFF_FFFF == hash, self.bearings[place].tag.text.withBytes({ $0.hasEqualBytes(as: text) }) {
-                self.bearings[place].bearers.append(ordinal)
-                return true
-            }
-            index = (index + 1) & mask
+        let place = self.tags.place(of: KeyedHash.hash(text)) { number in
+            self.bearings[Int(number)].tag.text.withBytes { $0.hasEqualBytes(as: text) }
+        }
+        if let number = place.number {
+            self.bearings[Int(number)].bearers.append(ordinal)
+            return true
         }
         guard let tag = String(validating: text, as: UTF8.self).flatMap(Tag.init) else { return false }
+        self.tags.keep(UInt32(self.bearings.count), at: place)
         self.bearings.append(Bearing(tag: tag, bearers: [ordinal]))
-        self.slots[index] = hash | UInt64(self.bearings.count)
-        if self.bearings.count * 2 > self.slots.count { self.grow() }
         return true
-    }
-
-    private mutating func grow() {
-        let old = self.slots
-        self.slots = [UInt64](repeating: 0, count: old.count * 2)
-        let mask = self.slots.count - 1
-        for slot in old where slot != 0 {
-            var index = Int(slot >> 32) & mask
-            while self.slots[index] != 0 { index = (index + 1) & mask }
-            self.slots[index] = slot
-        }
     }
 }
