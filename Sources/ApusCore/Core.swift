@@ -126,6 +126,13 @@ package final class Core: Sendable {
         try await self.reloadApps()
     }
 
+    /// Returns while the store can be read.
+    ///
+    /// - Throws: ``Refusal/Kind/backendDown`` when it is gone, else what a request would be refused with.
+    package func checkStore() async throws(Refusal) {
+        do { _ = try await self.store.lastMessageID() } catch { throw Refusal(error) }
+    }
+
     /// Takes over what another process has changed in the store. What fails is tried again at the next call.
     package func followOperators() async throws(StoreError) {
         if try await self.store.changedElsewhere() { self.isBehind.store(true, ordering: .relaxed) }

@@ -23,6 +23,16 @@ enum Descriptors {
         return Int(clamping: limit.rlim_cur)
     }
 
+    /// Raises what this process was given to the most that it may have. What a shell gives is meant for programs that
+    /// cannot do with more than 1024; every device is a descriptor.
+    static func raise() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        // Refused only where the kernel's own bound is lower: then it stays as it is.
+        _ = setrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+    }
+
     /// The share of the callers of the API: few, and never crowded out by devices.
     static var forAPI: Int { Self.api(of: Self.max) }
 

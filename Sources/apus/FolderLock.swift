@@ -18,6 +18,20 @@ final class FolderLock: Sendable {
         guard flock(self.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw Failure("another 'apus serve' runs on \(folder): stop it first, or name another folder with --data")
         }
+        self.sign()
+    }
+
+    /// Leaves the number of this process in the file, for whoever wants to know which one it is. A full disk is no
+    /// reason not to start.
+    private func sign() {
+        guard ftruncate(self.descriptor, 0) == 0 else { return }
+        let text = Array("\(getpid())\n".utf8)
+        _ = pwrite(self.descriptor, text, text.count, 0)
+    }
+
+    /// Which process holds the lock of a folder, as it has said itself; nil where it has not.
+    static func holder(of folder: String) -> Int32? {
+        (try? Files.text("\(folder)/\(Self.name)")).flatMap { Int32($0.trimming("\n", " ")) }
     }
 
     deinit { if self.descriptor >= 0 { close(self.descriptor) } }

@@ -4,12 +4,19 @@ import NIOHTTP1
 import Synchronization
 
 /// What answers on a listener from its first moment: refusals that say where the node stands, until it serves and again
-/// when it drains; in between `/healthz`, and for all else the responder behind it.
+/// when it drains; in between `/healthz`, which asks the store, and for all else the responder behind it.
 final class Front: HTTPResponder {
     private let phase: NodePhase
     private let family: @Sendable (RequestTarget) -> Family
     private let bodyMaxBytes: Int
-    private let responder = Mutex<(any HTTPResponder)?>(nil)
+    private let behind = Mutex<Behind?>(nil)
+
+    /// What a node has once its store is open.
+    private struct Behind {
+        let responder: any HTTPResponder
+        /// Returns while the store can be read.
+        let check: @Sendable () async throws(Refusal) -> Void
+    }
 
     init(phase: NodePhase, bodyMaxBytes: Int, family: @escaping @Sendable (RequestTarget) -> Family) {
         self.phase = phase
@@ -18,24 +25,31 @@ final class Front: HTTPResponder {
     }
 
     /// Lets requests through to the responder, as soon as the node serves.
-    func open(_ responder: any HTTPResponder) { self.responder.withLock { $0 = responder } }
+    ///
+    /// - Parameter check: throws what ails the store; asked by `/healthz`.
+    func open(_ responder: any HTTPResponder, check: @escaping @Sendable () async throws(Refusal) -> Void) {
+        self.behind.withLock { $0 = Behind(responder: responder, check: check) }
+    }
 
     func family(of target: RequestTarget) -> Family {
         target.segments.first == "healthz" ? .node : self.family(target)
     }
 
     func bodyIntake(for target: RequestTarget, _ method: HTTPMethod) -> BodyIntake {
-        self.responder.withLock { $0 }?.bodyIntake(for: target, method) ?? .whole(max: self.bodyMaxBytes)
+        self.behind.withLock { $0 }?.responder.bodyIntake(for: target, method) ?? .whole(max: self.bodyMaxBytes)
     }
 
     func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         if let refusal = self.phase.refusal { throw refusal }
+        let behind = self.behind.withLock { $0 }
         if request.target.segments == ["healthz"] {
             guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
             guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
+            guard let behind else { throw Refusal(.starting) }
+            try await behind.check()
             return .json(#"{"status":"ok"}"#)
         }
-        guard let responder = self.responder.withLock({ $0 }) else { throw Refusal(.starting) }
-        return try await responder.respond(to: request)
+        guard let behind else { throw Refusal(.starting) }
+        return try await behind.responder.respond(to: request)
     }
 }

@@ -80,8 +80,8 @@ final class Node: Sendable {
             callers.isHTTPSOnly = settings.isHTTPSOnly
             callers.trustedProxies = settings.trustedProxies
             callers.bodyMaxBytes = bodyMaxBytes
-            apiFront.open(APIResponder(core: core, settings: callers))
-            edgeFront.open(edge)
+            apiFront.open(APIResponder(core: core, settings: callers), check: core.checkStore)
+            edgeFront.open(edge, check: core.checkStore)
             let node = Node(
                 phase: phase, lock: lock, store: store, core: core, edge: edge, apiListener: api, edgeListener: devices,
                 settings: settings, clocks: clocks, logger: logger)

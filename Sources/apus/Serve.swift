@@ -26,6 +26,7 @@ struct Serve: AsyncParsableCommand {
         for name in resolved.unknownVariables {
             logger.warning("an environment variable looks like a setting and is none", metadata: ["name": "\(name)"])
         }
+        Descriptors.raise()
         // Caught before anything starts, so that a stop during the start is a stop too.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let (stops, stopped) = AsyncStream.makeStream(of: Void.self)

@@ -181,17 +181,6 @@ private let now = Timestamp(milliseconds: 1_800_000_000_000)
         #expect(HostFacts.openFiles(inLimits: head) == nil)
     }
 
-    @Test func `say who holds a lock, not who waits for it`() {
-        let text = """
-            1: POSIX  ADVISORY  WRITE 7 fe:00:42 0 EOF
-            2: -> FLOCK  ADVISORY  WRITE 8 fe:00:42 0 EOF
-            3: FLOCK  ADVISORY  WRITE 9 fe:00:43 0 EOF
-            4: FLOCK  ADVISORY  WRITE 10 fe:00:42 0 EOF
-            """
-        #expect(HostFacts.lockHolder(inLocks: text, major: 0xFE, minor: 0, inode: 42) == 10)
-        #expect(HostFacts.lockHolder(inLocks: text, major: 0xFE, minor: 0, inode: 44) == nil)
-    }
-
     @Test func `say where memory is bounded`() {
         let second = HostFacts.memoryLimitFiles(inCgroup: "0::/system.slice/apus.service\n")
         #expect(

@@ -27,7 +27,7 @@ import Testing
         (NodePhase.Phase.starting, Refusal.Kind.starting), (.upgrading, .backendDown), (.draining, .draining),
     ])
     func `refuses everything while the node does not serve`(_ phase: NodePhase.Phase, _ kind: Refusal.Kind) async {
-        self.front.open(Behind())
+        self.front.open(Behind()) {}
         self.phase.move(to: phase)
         for path in ["/healthz", "/v3/push", "/nowhere"] {
             await #expect(throws: Refusal(kind)) { _ = try await self.ask(path) }
@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test func `says that it is well once the node serves`() async throws {
-        self.front.open(Behind())
+        self.front.open(Behind()) {}
         self.phase.move(to: .serving)
         #expect(try await self.ask("/healthz").body.map { String(buffer: $0) } == #"{"status":"ok"}"#)
         #expect(try await self.ask("/healthz", .POST).status == .methodNotAllowed)
@@ -43,11 +43,18 @@ import Testing
         #expect(self.front.family(of: RequestTarget("/healthz")) == .node)
     }
 
+    @Test func `does not say that it is well while the store is gone`() async throws {
+        self.front.open(Behind()) { () throws(Refusal) in throw Refusal(.backendDown) }
+        self.phase.move(to: .serving)
+        await #expect(throws: Refusal(.backendDown)) { _ = try await self.ask("/healthz") }
+        #expect(try await self.ask("/v3/push").status == .ok)
+    }
+
     @Test func `asks whoever stands behind it for all else`() async throws {
         #expect(self.front.bodyIntake(for: RequestTarget("/v3/push"), .POST) == .whole(max: 5))
         self.phase.move(to: .serving)
         await #expect(throws: Refusal(.starting)) { _ = try await self.ask("/v3/push") }
-        self.front.open(Behind())
+        self.front.open(Behind()) {}
         #expect(try await self.ask("/v3/push").status == .ok)
         #expect(self.front.bodyIntake(for: RequestTarget("/v3/push"), .POST) == .inParts(max: 7))
     }

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pathlib
+import resource
 import select
 import signal
 import subprocess
@@ -89,8 +90,10 @@ def eventually(check, within, what):
 class Server:
     """`apus serve` on free ports of the loopback address, over a folder that outlives it."""
 
-    def __init__(self, data, *options, env=None):
+    def __init__(self, data, *options, env=None, descriptors=None):
+        """`descriptors` is the most that it may have, for one that is to run out of them."""
         self.data = pathlib.Path(data)
+        self.limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
         self.options = options
         self.env = env or {}
         self.log_path = self.data.with_name(self.data.name + ".log")
@@ -116,6 +119,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment(**self.env),
+                preexec_fn=self.limit,
             )
         try:
             ready = json.loads(self._first_line())

@@ -477,15 +477,10 @@ def test_half_open_connections_are_freed_and_keep_nobody_out(target, devices):
 
 
 def test_descriptors_that_run_out_harm_nobody(tmp_path):
-    server = apus.Server(tmp_path / "data", "--limit", "failed_auth_per_minute=0", *UNLIMITED)
-    mine = resource.getrlimit(resource.RLIMIT_NOFILE)
+    server = apus.Server(
+        tmp_path / "data", "--limit", "failed_auth_per_minute=0", *UNLIMITED, descriptors=256)
     try:
-        # The server inherits it; it is set back before anything else needs a descriptor.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, mine[1]))
-        try:
-            server.start()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, mine)
+        server.start()
         target = Target(server)
         with target.unharmed(), contextlib.ExitStack() as stack:
             # A few are left to the healthy caller, who opens one for each call.

@@ -103,8 +103,11 @@ def test_502_while_the_store_is_gone(serve, device):
     app.server.data.rename(away)
     assert told(app.try_push()) == (502, 502)
     assert phone.ask({"op": "ack", "msg_id": before})["error"]["code"] == 502
+    health = [app.server.api, app.server.edge_http("")]
+    assert [answer_of(url) for url in health] == [502, 502]
     away.rename(app.server.data)
     after = accepted_again(app)
+    assert [answer_of(url) for url in health] == [200, 200]
     assert phone.push()["msg_id"] == after
     phone.ack(before, after)
     assert app.received(before) == app.received(after) == 1

@@ -16,19 +16,6 @@ enum HostFacts {
         return UInt64(soft).map { .some($0) } ?? nil
     }
 
-    /// Who holds a whole-file lock on a file, in the text of `/proc/locks`.
-    static func lockHolder(inLocks text: String, major: UInt64, minor: UInt64, inode: UInt64) -> Int32? {
-        func hex(_ number: UInt64) -> String { (number < 16 ? "0" : "") + String(number, radix: 16) }
-        let file = "\(hex(major)):\(hex(minor)):\(inode)"
-        for line in text.split(separator: "\n") {
-            // `4: FLOCK  ADVISORY  WRITE 10346 fe:00:16222438 0 EOF`; who waits for it has an arrow behind the number.
-            let words = line.split(separator: " ")
-            guard words.count >= 6, words[1] == "FLOCK", words[3] == "WRITE", words[5] == file else { continue }
-            return Int32(words[4]).flatMap { $0 > 0 ? $0 : nil }
-        }
-        return nil
-    }
-
     /// Where the bound of this process's memory stands, by the text of `/proc/self/cgroup`: the files that may exist,
     /// of either version of control groups. The least of them holds.
     static func memoryLimitFiles(inCgroup text: String) -> [String] {
@@ -86,9 +73,10 @@ extension HostFacts {
         }
         var limit = rlimit()
         let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
-        let isBounded = isKnown && limit.rlim_cur < rlim_t(Int64.max)
+        // A server raises what it was given to the most that it may have.
+        let isBounded = isKnown && limit.rlim_max < rlim_t(Int64.max)
         return DescriptorCheck(
-            limit: isBounded ? UInt64(limit.rlim_cur) : nil, isServers: false, connections: connections)
+            limit: isBounded ? UInt64(limit.rlim_max) : nil, isServers: false, connections: connections)
     }
 
     static func backlog() -> BacklogCheck {
@@ -148,18 +136,7 @@ extension HostFacts {
         guard file >= 0 else { return nil }
         defer { close(file) }
         guard flock(file, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
-        var status = stat()
-        guard fstat(file, &status) == 0 else { return RunningServer(pid: nil) }
-        let device = UInt64(status.st_dev)
-        // The kernel's list is read in parts and leaves out what moves between them: a busy machine is asked again.
-        for _ in 1...8 {
-            guard let locks = try? Files.text("/proc/locks") else { continue }
-            let pid = self.lockHolder(
-                inLocks: locks, major: (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF,
-                minor: device & 0xFF | (device >> 12) & 0xFFF00, inode: UInt64(status.st_ino))
-            if let pid { return RunningServer(pid: pid) }
-        }
-        return RunningServer(pid: nil)
+        return RunningServer(pid: FolderLock.holder(of: folder))
     }
 
     static func folder(_ path: String) -> FolderCheck {
