@@ -48,13 +48,13 @@ def environment(**more):
     return {**kept, **more}
 
 
-def run(*arguments, env=None):
+def run(*arguments, env=None, within=COMMAND_SECONDS):
     """Runs one command to its end, whatever its exit status."""
     return subprocess.run(
         [binary(), *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=within,
         env=environment(**(env or {})),
         check=False,
     )

@@ -24,6 +24,8 @@ from net import Caller  # noqa: E402
 
 #: What the second half may grow by, in MiB, from so many minutes on; caches may still be filling in a short run.
 GROWTH_MAX_MEBIBYTES = {0: 24, 4: 8}
+#: Twenty minutes leave some hundred thousand messages, each of which is worked out.
+LEDGER_SECONDS = 300
 #: Clients come and go, and a few descriptors with them.
 DESCRIPTORS_SPREAD = 16
 
@@ -94,7 +96,7 @@ async def run_soak(folder, seed, minutes, lively=12, asleep=60):
             gauge.sample()
             await asyncio.sleep(1)
         await load.stop()
-        books = await asyncio.to_thread(apus.run, "ledger", "--data", server.data)
+        books = await asyncio.to_thread(apus.run, "ledger", "--data", server.data, within=LEDGER_SECONDS)
         wrong = list(ledger.wrong)
         if books.returncode != 0:
             wrong.append(f"apus ledger: {books.stderr}")
