@@ -3,14 +3,13 @@
 Two sizes, the second ten times the first: what must not grow with the devices does not.
 """
 
-import base64
 import http.client
 import json
 import random
 import statistics
 import time
 
-from servers import APP_KEY, MASTER_SECRET, Apus, wait_until
+from servers import APP_KEY, AUTHORIZATION, Apus, wait_until
 
 PLATFORMS = ["android", "ios", "hmos"]
 
@@ -92,17 +91,16 @@ def latencies(bench, server, devices):
         "p99": round(max(values[int(len(values) * 0.99) - 1] for values in ordered.values()) - base, 3)}
 
 
-def push(server, audience, path="/v3/push"):
-    """Milliseconds and status of one push."""
+def push(server, audience, path="/v3/push", **more):
+    """Milliseconds, status and answer of one push."""
     connection = server.connection
-    body = json.dumps({"platform": "all", "audience": audience, "notification": {"alert": "hi"}})
-    credentials = base64.b64encode(f"{APP_KEY}:{MASTER_SECRET}".encode()).decode()
+    body = json.dumps({"platform": "all", "audience": audience, "notification": {"alert": "hi"}, **more})
     start = time.perf_counter()
     try:
-        connection.request("POST", path, body, {"Authorization": f"Basic {credentials}"})
+        connection.request("POST", path, body, {"Authorization": AUTHORIZATION})
         answer = connection.getresponse()
-        answer.read()
+        text = answer.read()
     except (OSError, http.client.HTTPException):
         connection.close()
-        return 0, 0
-    return (time.perf_counter() - start) * 1e3, answer.status
+        return 0, 0, None
+    return (time.perf_counter() - start) * 1e3, answer.status, json.loads(text)

@@ -20,6 +20,7 @@ from pathlib import Path
 from accept import accept_chapter
 from audience import audience_chapter
 from edge import edge_chapter
+from growth import growth_chapter
 from servers import pinned, raise_descriptor_limit
 
 
@@ -82,7 +83,8 @@ class Bench:
         return "\n".join([line(head), rule, *map(line, self.rows)])
 
 
-CHAPTERS = {"edge": edge_chapter, "accept": accept_chapter, "audience": audience_chapter}
+CHAPTERS = {"edge": edge_chapter, "accept": accept_chapter, "audience": audience_chapter,
+            "growth": growth_chapter}
 
 
 def main():
