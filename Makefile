@@ -12,7 +12,7 @@ help:
 	@echo 'make fault     kills, starves and fills a server under load, and balances the books (FAULT="--seconds 60")'
 	@echo 'make soak      twenty minutes of mixed load, with memory and descriptors flat (SOAK="--minutes 5")'
 	@echo 'make counts    counts what the hot paths allocate, in both builds (WRITE=1: writes the table that gates)'
-	@echo 'make sanitize  runs the Swift tests under the thread and the address sanitizer (ONLY=thread)'
+	@echo 'make sanitize  runs the Swift tests under the thread and the address sanitizer, for an hour (ONLY=thread)'
 	@echo 'make lint      checks formatting and the conformance files;  make format  formats'
 	@echo 'make build     builds for production: .build/release/apus;  make bench  measures it (QUICK=1: in a minute)'
 
@@ -35,6 +35,9 @@ fault: setup $(PYTHON_ENV)/bin/pytest
 soak: setup $(PYTHON_ENV)/bin/pytest
 	swift build --product apus
 	APUS_BINARY="$$(swift build --show-bin-path)/apus" $(PYTHON_ENV)/bin/python Tests/Fault/soak.py $(SOAK)
+
+sanitize: setup
+	for kind in $(or $(ONLY),thread address); do scripts/sanitize $$kind || exit 1; done
 
 counts: setup $(PYTHON_ENV)/bin/pytest
 	swift build --product apus
@@ -59,7 +62,8 @@ bench: build
 	@mkdir -p .build/bench
 	cc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -o .build/bench/load Benchmarks/Load/*.c -lm
 	python3 Benchmarks/bench.py --apus .build/release/apus --load .build/bench/load \
-		--results .build/bench/results.json $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
+		--results .build/bench/results.json $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) \
+		$(addprefix --devices ,$(DEVICES))
 
 setup:
 	@scripts/setup
