@@ -1,13 +1,12 @@
 """The caller's side: durable pushes beside nginx, which answers the same bytes from memory, and the way to the device."""
 
-import base64
 import json
 import re
 import shutil
 import subprocess
 import sys
 
-from servers import APP_KEY, MASTER_SECRET, Apus, NginxStatic, pinned
+from servers import APP_KEY, AUTHORIZATION, Apus, NginxStatic, pinned
 
 # Each push goes to one of so many devices, which are offline: what is measured is accepting and keeping.
 DEVICES = 50_000
@@ -16,7 +15,7 @@ CONNECTIONS = 64
 # What `wrk` sends: the device's number goes round, so that no device's inbox fills up.
 SCRIPT = """
 wrk.method = "POST"
-wrk.headers["Authorization"] = "Basic {credentials}"
+wrk.headers["Authorization"] = "{authorization}"
 wrk.headers["Content-Type"] = "application/json"
 local head = '{{"platform":"all","audience":{{"registration_id":["1'
 local tail = '"]}},"notification":{{"alert":"The train to the coast leaves from platform nine"}},'
@@ -55,9 +54,8 @@ def accept(bench, server):
         lines.write_text("".join(
             f'{{"registration_id":"1{number:018x}","platform":"android"}}\n' for number in range(DEVICES)))
         server.run("device", "import", lines, "--app", APP_KEY)
-    credentials = base64.b64encode(f"{APP_KEY}:{MASTER_SECRET}".encode()).decode()
     script = server.folder / "push.lua"
-    script.write_text(SCRIPT.format(credentials=credentials, devices=DEVICES))
+    script.write_text(SCRIPT.format(authorization=AUTHORIZATION, devices=DEVICES))
     with server:
         def load(seconds):
             command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(script),

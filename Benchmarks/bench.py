@@ -4,6 +4,7 @@
     make bench              everything, a quarter of an hour
     make bench QUICK=1      a small form, two minutes
     make bench ONLY=edge    one chapter
+    make bench ONLY=audience DEVICES=10000000
 
 Sides alternate, and every figure is a median. Read ratios rather than microseconds: the machine is never quiet.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from accept import accept_chapter
 from audience import audience_chapter
 from edge import edge_chapter
+from growth import growth_chapter
 from servers import pinned, raise_descriptor_limit
 
 
@@ -30,6 +32,7 @@ class Bench:
         self.apus = arguments.apus
         self.load = arguments.load
         self.is_quick = arguments.quick
+        self.devices = arguments.devices
         self.rows = []
         self.samples = []
         # The server alone on one processor, the client on another.
@@ -82,7 +85,8 @@ class Bench:
         return "\n".join([line(head), rule, *map(line, self.rows)])
 
 
-CHAPTERS = {"edge": edge_chapter, "accept": accept_chapter, "audience": audience_chapter}
+CHAPTERS = {"edge": edge_chapter, "accept": accept_chapter, "audience": audience_chapter,
+            "growth": growth_chapter}
 
 
 def main():
@@ -92,6 +96,7 @@ def main():
     parser.add_argument("--results", type=Path, help="where the raw figures go, as JSON")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=CHAPTERS, action="append", help="this chapter; repeatable")
+    parser.add_argument("--devices", type=int, action="append", help="sizes of the chapter 'audience'; repeatable")
     arguments = parser.parse_args()
     raise_descriptor_limit()
     bench = Bench(arguments)

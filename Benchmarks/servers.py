@@ -16,6 +16,7 @@ from pathlib import Path
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 APP_KEY = "b" * 24
 MASTER_SECRET = "c" * 24
+AUTHORIZATION = "Basic " + base64.b64encode(f"{APP_KEY}:{MASTER_SECRET}".encode()).decode()
 
 # Both sides send frames of this many bytes of text: what a short notification comes to.
 FRAME_BYTES = 200
@@ -111,7 +112,8 @@ class Apus(Server):
         self.data = self.folder / "data"
         subprocess.run(
             [self.binary, "app", "create", "bench", "--data", self.data, "--app-key", APP_KEY,
-             "--master-secret", MASTER_SECRET, "--limit", "push_per_minute=0"],
+             "--master-secret", MASTER_SECRET, "--limit", "push_per_minute=0",
+             "--limit", "report_per_minute=0"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.api_port, self.edge_port = free_port(), free_port()
         self.connection = http.client.HTTPConnection("127.0.0.1", self.api_port)
@@ -131,13 +133,16 @@ class Apus(Server):
         if "pid" not in ready:
             raise SystemExit("bench: apus did not start")
 
-    def load_options(self, audience="all"):
-        credentials = base64.b64encode(f"{APP_KEY}:{MASTER_SECRET}".encode()).decode()
+    def store(self):
+        """The file that everything is in."""
+        return self.data / "apus.db"
+
+    def load_options(self, audience="all", **more):
         alert = "x" * (FRAME_BYTES - len(ENVELOPE) - MESSAGE_ID_DIGITS)
-        body = {"platform": "all", "audience": audience, "notification": {"alert": alert}}
+        body = {"platform": "all", "audience": audience, "notification": {"alert": alert}, **more}
         return super().load_options() + [
             "--devices-at", f"127.0.0.1:{self.edge_port}", "--publish-at", f"127.0.0.1:{self.api_port}",
-            "--authorization", f"Basic {credentials}", "--app-key", APP_KEY,
+            "--authorization", AUTHORIZATION, "--app-key", APP_KEY,
             "--body", json.dumps(body, separators=(",", ":"))]
 
 

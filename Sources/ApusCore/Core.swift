@@ -75,7 +75,9 @@ package final class Core: Sendable {
         let bus = LocalBus()
         let book = DeliveryBook(store: store, bus: bus, clocks: clocks, last: last, logger: logger)
         let bell = ScheduleBell()
-        let follower = Follower(directory: directory, index: index, book: book, bell: bell, logger: logger)
+        let counted = CountedReceipts()
+        let follower = Follower(
+            directory: directory, index: index, book: book, counted: counted, bell: bell, logger: logger)
         let committer = Committer(store: store, clocks: clocks, last: last) { follower.committed($0, $1) }
         self.store = store
         self.directory = directory
@@ -93,7 +95,8 @@ package final class Core: Sendable {
         self.devices = DeviceService(
             directory: directory, index: index, committer: committer, presence: presence, store: store, clocks: clocks,
             adopted: adopted, serverLimits: limits, incidents: incidents)
-        self.reports = ReportBook(book: book, committer: committer, index: index, store: store, clocks: clocks)
+        self.reports = ReportBook(
+            book: book, committer: committer, index: index, counted: counted, store: store, clocks: clocks)
         self.schedules = ScheduleService(
             directory: directory, pushes: self.pushes, committer: committer, store: store, clocks: clocks)
         self.scheduleRunner = ScheduleRunner(
@@ -211,10 +214,13 @@ private struct Follower: Sendable {
     let directory: AppDirectory
     let index: AudienceIndex
     let book: DeliveryBook
+    let counted: CountedReceipts
     let bell: ScheduleBell
     let logger: Logger
 
     func committed(_ write: Write, _ outcome: WriteOutcome) {
+        // Also where they were refused: a write that failed late may be on the disk.
+        if case .receipts(let receipts, _) = write { self.counted.forget(receipts) }
         switch (write, outcome) {
         case (_, .failed(let error)) where error != .conflict:
             self.logger.error("the store failed a write", metadata: ["error": "\(error)"])

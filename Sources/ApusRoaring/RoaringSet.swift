@@ -92,6 +92,8 @@ extension RoaringSet {
     /// The members in ascending order.
     package var members: [UInt32] {
         let count = self.count
+        // An array without capacity is one object of the whole process, to which its count is written all the same.
+        guard count > 0 else { return [] }
         return [UInt32](unsafeUninitializedCapacity: count) { buffer, written in
             if let base = buffer.baseAddress { roaring_bitmap_to_uint32_array(self.bitmap, base) }
             written = count

@@ -1,6 +1,7 @@
-import ApusCore
 import ApusTesting
 import Testing
+
+@testable import ApusCore
 
 @Suite struct `The report book` {
     @Test func `records what devices tell of their own messages, and leaves out the rest`() async throws {
@@ -119,6 +120,60 @@ import Testing
         node.core.reports.noteSent(id, to: Ordinals([0, 1, 2]))
         await node.core.committer.drained()
         #expect(try await node.report(on: id, of: app)?.sent.sum == 1)
+    }
+
+    @Test func `counts anew after every receipt, and only then`() async throws {
+        let node = try await TestCore.open()
+        let app = try await node.createApp()
+        let devices = try await node.register(3, of: app)
+        let (id, other) = (
+            try await node.push(Sample.broadcast(), of: app), try await node.push(Sample.broadcast(), of: app)
+        )
+        for (index, device) in devices.enumerated() {
+            _ = try await node.ack([id], by: device)
+            _ = try await node.ack([id], by: device)
+            #expect(try await node.report(on: id, of: app)?.received.sum == index + 1)
+        }
+        node.core.reports.noteSent(other, to: Ordinals([devices[1].ordinal]))
+        await node.core.committer.drained()
+        #expect(try await node.report(on: other, of: app)?.sent.sum == 1)
+        _ = try await node.ack([id], by: devices[0], as: .displayed)
+        // Nothing was told of the other one, so the store need not be asked.
+        node.store.failReads(with: .unavailable)
+        #expect(try await node.report(on: other, of: app)?.sent.sum == 1)
+        await #expect(throws: Refusal.self) { try await node.report(on: id, of: app) }
+        node.store.failReads(with: nil)
+        #expect(try await node.report(on: id, of: app)?.displayed.sum == 1)
+    }
+
+    @Test func `keeps no count that a receipt overtook`() {
+        let counted = CountedReceipts()
+        let zero = PlatformCounts()
+        let counts = ReceiptCounts(
+            sent: zero, received: zero, displayed: zero, clickedNotification: zero, clickedMessage: zero)
+        let (id, other) = (MessageID(1), MessageID(2))
+        let (_, number) = counted.begin([id, other])
+        counted.forget([Receipt(message: id, kind: .sent, ordinals: Ordinals([1]))])
+        counted.finish([id: counts, other: counts], number: number)
+        #expect(Set(counted.begin([id, other]).known.keys) == [other])
+        let (_, later) = counted.begin([id])
+        counted.finish([id: counts], number: number)
+        #expect(counted.begin([id]).known.isEmpty)
+        counted.finish([id: counts], number: later)
+        #expect(counted.begin([id]).known.isEmpty, "two more counts have begun since")
+    }
+
+    @Test func `holds a bounded number of counts`() {
+        let counted = CountedReceipts()
+        let zero = PlatformCounts()
+        let counts = ReceiptCounts(
+            sent: zero, received: zero, displayed: zero, clickedNotification: zero, clickedMessage: zero)
+        for number in 0...Int64(CountedReceipts.messagesMax) {
+            let (_, count) = counted.begin([MessageID(number)])
+            counted.finish([MessageID(number): counts], number: count)
+        }
+        #expect(counted.begin([MessageID(0)]).known.isEmpty)
+        #expect(counted.begin([MessageID(Int64(CountedReceipts.messagesMax))]).known.count == 1)
     }
 
     @Test func `answers in the order of the ids, with nothing for those that the app does not have`() async throws {

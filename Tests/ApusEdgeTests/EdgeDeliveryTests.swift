@@ -110,7 +110,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `A device that does not read` {
+@Suite(.timeLimit(.minutes(10))) struct `A device that does not read` {
     @Test func `is given up, slows nobody, and loses nothing`() async throws {
         var settings = EdgeSettings()
         settings.inFlightMaxBytes = 65536

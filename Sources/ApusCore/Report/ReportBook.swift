@@ -3,13 +3,17 @@ package final class ReportBook: Sendable {
     private let book: DeliveryBook
     private let committer: Committer
     private let index: AudienceIndex
+    private let counted: CountedReceipts
     private let store: any Store
     private let clocks: Clocks
 
-    package init(
-        book: DeliveryBook, committer: Committer, index: AudienceIndex, store: any Store, clocks: Clocks
+    /// - Parameter counted: hears of every receipt that is written.
+    init(
+        book: DeliveryBook, committer: Committer, index: AudienceIndex, counted: CountedReceipts, store: any Store,
+        clocks: Clocks
     ) {
         self.book = book
+        self.counted = counted
         self.committer = committer
         self.index = index
         self.store = store
@@ -81,12 +85,9 @@ extension ReportBook {
     /// What happened to messages of an app, in order of the ids; nil for ids that the app does not have.
     package func reports(on ids: [MessageID], of app: AppID) async throws(Refusal) -> [MessageReport?] {
         do {
-            let known = try await self.book.deliverables(ids)
-            let receipts = try await self.store.receipts(of: ids)
-            return ids.map { id in
-                guard let deliverable = known[id], deliverable.app == app else { return nil }
-                return self.report(on: deliverable, receipts: receipts[id] ?? [:])
-            }
+            let known = try await self.book.deliverables(ids).filter { $0.value.app == app }
+            let counts = try await self.counts(of: known)
+            return ids.map { id in known[id].flatMap { message in counts[id].map { Self.report(on: message, $0) } } }
         } catch {
             throw Refusal(error)
         }
@@ -96,26 +97,48 @@ extension ReportBook {
     func reports(on ids: [MessageID]) async throws(Refusal) -> [MessageReport] {
         do {
             let known = try await self.book.deliverables(ids)
-            let receipts = try await self.store.receipts(of: ids)
-            return ids.compactMap { id in known[id].map { self.report(on: $0, receipts: receipts[id] ?? [:]) } }
+            let counts = try await self.counts(of: known)
+            return ids.compactMap { id in
+                known[id].flatMap { message in counts[id].map { Self.report(on: message, $0) } }
+            }
         } catch {
             throw Refusal(error)
         }
     }
 
-    private func report(on deliverable: Deliverable, receipts: [Receipt.Kind: Ordinals]) -> MessageReport {
+    private static func report(on deliverable: Deliverable, _ counts: ReceiptCounts) -> MessageReport {
+        MessageReport(
+            platforms: deliverable.request.platforms,
+            hasNotification: !deliverable.request.content.notifications.isEmpty,
+            hasMessage: deliverable.request.content.message != nil,
+            isLiveActivity: deliverable.request.content.isLiveActivity,
+            targeted: deliverable.message.targeted, online: deliverable.message.online,
+            sent: counts.sent, received: counts.received, displayed: counts.displayed,
+            clickedNotification: counts.clickedNotification, clickedMessage: counts.clickedMessage)
+    }
+
+    /// The counts of all of them, from memory where nothing has changed since they were last asked for.
+    private func counts(
+        of messages: [MessageID: Deliverable]
+    ) async throws(StoreError) -> [MessageID: ReceiptCounts] {
+        var (counts, number) = self.counted.begin(Array(messages.keys))
+        let missing = messages.filter { counts[$0.key] == nil }
+        guard !missing.isEmpty else { return counts }
+        let receipts = try await self.store.receipts(of: Array(missing.keys))
+        let fresh = missing.mapValues { self.count(receipts[$0.id] ?? [:], of: $0) }
+        self.counted.finish(fresh, number: number)
+        counts.merge(fresh) { $1 }
+        return counts
+    }
+
+    private func count(_ receipts: [Receipt.Kind: Ordinals], of deliverable: Deliverable) -> ReceiptCounts {
         let audience = self.index[deliverable.app]
         let target = deliverable.message.target
         func counts(_ kinds: Receipt.Kind...) -> PlatformCounts {
             let union = kinds.reduce(into: Ordinals()) { $0.formUnion(receipts[$1] ?? Ordinals()) }
             return audience.counts(of: union.intersection(target))
         }
-        return MessageReport(
-            platforms: deliverable.request.platforms,
-            hasNotification: !deliverable.request.content.notifications.isEmpty,
-            hasMessage: deliverable.request.content.message != nil,
-            isLiveActivity: deliverable.request.content.isLiveActivity,
-            targeted: deliverable.message.targeted, online: deliverable.message.online,
+        return ReceiptCounts(
             sent: counts(.sent, .received), received: counts(.received), displayed: counts(.displayed),
             clickedNotification: counts(.clickedNotification), clickedMessage: counts(.clickedMessage))
     }

@@ -1,0 +1,6 @@
+"""The server and its commands are those of the end-to-end tests."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "EndToEnd"))
