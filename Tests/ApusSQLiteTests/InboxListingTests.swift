@@ -205,14 +205,16 @@ private struct WaitingWorld {
         let older = self.expected.filter { $0.message.app == app }.map(\.message.id)
         let size = Int.random(in: 1...4, using: &self.random)
         let target = Ordinals(Self.devices.shuffled(using: &self.random).prefix(size))
+        let replaces = Int.random(in: 0..<6, using: &self.random) == 0
         let isSpread = Int.random(in: 0..<8, using: &self.random) == 0
         var targeted = PlatformCounts()
         targeted[.android] = size
         return Message(
             id: MessageID(self.last), app: app, acceptedAt: self.now,
-            timeToLiveSeconds: [0, 20, 1000, 1000].randomElement(using: &self.random) ?? 0, spreadMinutes: isSpread ? 5 : 0,
-            payload: [], target: target, targeted: targeted, online: PlatformCounts(), isBroadcast: false,
-            overrides: Int.random(in: 0..<6, using: &self.random) == 0 ? older.randomElement(using: &self.random) : nil)
+            timeToLiveSeconds: [0, 20, 1000, 1000].randomElement(using: &self.random) ?? 0,
+            spreadMinutes: isSpread ? 5 : 0, payload: [], target: target, targeted: targeted, online: PlatformCounts(),
+            isBroadcast: false,
+            overrides: replaces ? older.randomElement(using: &self.random) : nil)
     }
 }
 
