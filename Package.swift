@@ -19,6 +19,7 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -51,7 +52,7 @@ let package = Package(
         room("ApusWire", ["ApusContract", crypto, nioCore]),
         room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
-        room("ApusSQLite", ["ApusCore", grdb]),
+        room("ApusSQLite", ["ApusCore", grdb, sqlite]),
         room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL]),
         room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioHTTP1]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),

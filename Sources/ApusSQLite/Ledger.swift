@@ -10,10 +10,12 @@ enum LedgerRows {
         var records: [LedgerRecord] = []
         // One view of the store: what a commit moves from one table to another is seen on one side of it.
         try db.inTransaction(.deferred) {
+            let marks = try Inbox.marks(in: db)
             records = try Messages.waits(of: app, after: after, limit: limit, in: db).map { message, waits in
-                LedgerRecord(
-                    message: message, waiting: waits, receipts: try Receipts.receipts(of: message.id, in: db),
-                    indexed: try Messages.indexed(message, in: db))
+                let receipts = try Receipts.receipts(of: message.id, in: db)
+                return LedgerRecord(
+                    message: message, waiting: waits, receipts: receipts,
+                    indexed: try Inbox.devices(message, waits, receipts, marks, in: db))
             }
             return .commit
         }

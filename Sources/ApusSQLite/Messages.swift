@@ -13,87 +13,66 @@ enum Messages {
 // MARK: - Writing
 
 extension Messages {
-    static func keep(_ message: Message, cid: CIDRecord?, in db: Database) throws -> WriteOutcome {
+    static func keep(_ message: Message, cid: CIDRecord?, in batch: inout Batch) throws -> WriteOutcome {
+        let db = batch.db
         // Asked beforehand, so that the usual conflict does not cost the batch its transaction.
         if let cid, try CIDs.isTaken(cid.cid, of: message.app, at: message.acceptedAt, in: db) {
             return .failed(.conflict)
         }
-        guard try Self.insert(message, in: db) else {
+        guard try Self.insert(message, with: batch.statements.keepMessage) else {
             return try Apps.exists(message.app, in: db) ? .failed(.conflict) : .refused(Refusal(.unknownKey))
         }
+        batch.noteKept(message)
         if let cid { try CIDs.keep(cid, of: message.app, in: db) }
         if let older = message.overrides {
-            try Self.end(older, of: message.app, as: .overridden, by: message.id, at: message.acceptedAt, in: db)
+            try Self.end(older, of: message.app, as: .overridden, by: message.id, at: message.acceptedAt, in: batch)
         }
-        if message.waiting == .inbox, message.state == .live {
-            for ordinal in message.target.members {
-                try db.run("INSERT INTO inbox VALUES (?, ?, ?)", message.app.number, Int64(ordinal), message.id.number)
-            }
-        }
+        try Inbox.wait(message, in: &batch)
         return .done
     }
 
-    /// - Returns: false when the number is taken or the app is unknown.
-    private static func insert(_ message: Message, in db: Database) throws -> Bool {
-        try db.run(
-            """
-            INSERT INTO messages (id, app, waits, state, accepted_at, expires_at, time_to_live_seconds, spread_minutes,
-                is_broadcast, overrides, targeted, online, target, payload)
-            SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM apps WHERE id = ?2)
-            ON CONFLICT DO NOTHING
-            """,
-            message.id.number, message.app.number,
-            (message.state == .live ? message.waiting : .nowhere).rawValue, message.state.rawValue,
-            message.acceptedAt.milliseconds, message.expiresAt.milliseconds, message.timeToLiveSeconds,
-            message.spreadMinutes, message.isBroadcast, message.overrides?.number, Self.text(message.targeted),
-            Self.text(message.online), DatabaseValue.blob(message.target), DatabaseValue.blob(message.payload)) == 1
+    /// Keeps nothing when the number is taken or the app is unknown.
+    static let insertion = """
+        INSERT INTO messages (id, app, waits, state, accepted_at, expires_at, time_to_live_seconds, spread_minutes,
+            is_broadcast, overrides, targeted, online, target, payload)
+        SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM apps WHERE id = ?2)
+        ON CONFLICT DO NOTHING
+        """
+
+    /// - Returns: whether it was kept.
+    private static func insert(_ message: Message, with insertion: HotStatement) throws -> Bool {
+        insertion.bind(message.id.number, at: 1)
+        insertion.bind(message.app.number, at: 2)
+        insertion.bind((message.state == .live ? message.waiting : .nowhere).rawValue, at: 3)
+        insertion.bind(Int64(message.state.rawValue), at: 4)
+        insertion.bind(message.acceptedAt.milliseconds, at: 5)
+        insertion.bind(message.expiresAt.milliseconds, at: 6)
+        insertion.bind(Int64(message.timeToLiveSeconds), at: 7)
+        insertion.bind(Int64(message.spreadMinutes), at: 8)
+        insertion.bind(message.isBroadcast ? 1 : 0, at: 9)
+        insertion.bind(message.overrides?.number, at: 10)
+        insertion.bind(text: Self.text(message.targeted), at: 11)
+        insertion.bind(text: Self.text(message.online), at: 12)
+        insertion.bind(blob: message.target.portableBytes, at: 13)
+        insertion.bind(blob: message.payload, at: 14)
+        return try insertion.run() == 1
     }
 
-    static func withdraw(_ id: MessageID, of app: AppID, at now: Timestamp, in db: Database) throws {
-        try Self.end(id, of: app, as: .withdrawn, by: nil, at: now, in: db)
+    static func withdraw(_ id: MessageID, of app: AppID, at now: Timestamp, in batch: Batch) throws {
+        try Self.end(id, of: app, as: .withdrawn, by: nil, at: now, in: batch)
     }
 
     /// Ends the waiting of a live message. The first end stays; an unknown or foreign message is left alone.
     private static func end(
         _ id: MessageID, of app: AppID, as state: Message.State, by other: MessageID?, at now: Timestamp,
-        in db: Database
+        in batch: Batch
     ) throws {
-        try Self.leaveInboxes(id, in: db, of: app)
-        try db.run(
+        try Inbox.end(id, of: app, batch.marks, in: batch.db)
+        try batch.db.run(
             """
             UPDATE messages SET state = ?, waits = 0, ended_at = ?, ended_by = ? WHERE id = ? AND state = 0 AND app = ?
             """,
             state.rawValue, now.milliseconds, other?.number, id.number, app.number)
-    }
-
-    /// Ends the waiting of some devices for a direct message.
-    static func leaveInboxes(_ id: MessageID, _ ordinals: Ordinals, of app: AppID, in db: Database) throws {
-        for ordinal in ordinals.members {
-            try db.run(
-                "DELETE FROM inbox WHERE app = ? AND ordinal = ? AND message = ?", app.number, Int64(ordinal), id.number
-            )
-        }
-    }
-
-    /// Ends the waiting of every device for a direct message.
-    ///
-    /// - Returns: how many rows went.
-    @discardableResult
-    private static func leaveInboxes(_ id: MessageID, in db: Database, of app: AppID? = nil) throws -> Int {
-        let found = try db.first(
-            "SELECT id, app, target FROM messages WHERE id = ? AND waits = 1 AND app = coalesce(?, app)",
-            id.number, app?.number
-        ) { row in
-            let cells = Cells(row, of: "messages")
-            return (app: try cells.integer(1), target: try cells.ordinals(2))
-        }
-        guard let found else { return 0 }
-        return try found.target.members.reduce(0) { gone, ordinal in
-            gone
-                + (try db.run(
-                    "DELETE FROM inbox WHERE app = ? AND ordinal = ? AND message = ?", found.app, Int64(ordinal),
-                    id.number))
-        }
     }
 
     /// What matters to the receipts of a message.
@@ -140,8 +119,9 @@ extension Messages {
         ) { try Self.message($0, hasPayload: false) }
     }
 
-    static func inbox(
-        of ordinal: Ordinal, of app: AppID, after: MessageID, at now: Timestamp, limit: Int, in db: Database
+    /// Those that are listed for a device, oldest first.
+    static func listed(
+        for device: DeviceKey, after: MessageID, at now: Timestamp, limit: Int, in db: Database
     ) throws -> [Message] {
         // CROSS JOIN: the planner must begin with the device's few rows, whatever statistics it may find.
         try db.all(
@@ -150,19 +130,16 @@ extension Messages {
             WHERE i.app = ? AND i.ordinal = ? AND i.message > ? AND m.waits = 1 AND m.expires_at > ?
             ORDER BY i.message LIMIT ?
             """,
-            app.number, Int64(ordinal), after.number, now.milliseconds, max(0, limit)
+            device.app.number, Int64(device.ordinal), after.number, now.milliseconds, max(0, limit)
         ) { try Self.message($0) }
     }
 
-    /// The numbers alone, all of them.
-    static func waiting(of ordinal: Ordinal, of app: AppID, at now: Timestamp, in db: Database) throws -> [MessageID] {
-        try db.all(
-            """
-            SELECT m.id FROM inbox i CROSS JOIN messages m ON m.id = i.message
-            WHERE i.app = ? AND i.ordinal = ? AND m.waits = 1 AND m.expires_at > ? ORDER BY i.message
-            """,
-            app.number, Int64(ordinal), now.milliseconds
-        ) { MessageID(try Cells($0, of: "messages").integer(0)) }
+    /// A message while it waits by device.
+    static func waiting(_ id: MessageID, at now: Timestamp, in db: Database) throws -> Message? {
+        try db.first(
+            "SELECT \(Self.columns) FROM messages m WHERE m.id = ? AND m.waits = 1 AND m.expires_at > ?", id.number,
+            now.milliseconds
+        ) { try Self.message($0) }
     }
 
     /// With empty payloads.
@@ -192,17 +169,6 @@ extension Messages {
         }
     }
 
-    /// The devices in whose inboxes a message is listed. Only a narrow one can be.
-    static func indexed(_ message: Message, in db: Database) throws -> Ordinals {
-        guard message.target.count <= Message.directMax else { return Ordinals() }
-        let listed = try message.target.members.filter { ordinal in
-            try db.has(
-                "SELECT 1 FROM inbox WHERE app = ? AND ordinal = ? AND message = ?", message.app.number,
-                Int64(ordinal), message.id.number)
-        }
-        return Ordinals(listed)
-    }
-
     private static func message(_ row: Row, hasPayload: Bool = true) throws -> Message {
         let cells = Cells(row, of: "messages")
         var message = Message(
@@ -216,9 +182,17 @@ extension Messages {
         return message
     }
 
-    private static func text(_ counts: PlatformCounts) -> String {
-        CellJSON.text(
-            counts: Platform.allCases.compactMap { counts[$0] == 0 ? nil : ($0.name, counts[$0]) })
+    /// As ``CellJSON/counts(_:)`` reads it.
+    private static func text(_ counts: PlatformCounts) -> [UInt8] {
+        var text: [UInt8] = [UInt8(ascii: "{")]
+        for platform in Platform.allCases where counts[platform] != 0 {
+            if text.count > 1 { text.append(UInt8(ascii: ",")) }
+            text.appendJSON(string: platform.name)
+            text.append(UInt8(ascii: ":"))
+            text.appendJSON(integer: counts[platform])
+        }
+        text.append(UInt8(ascii: "}"))
+        return text
     }
 
     private static func counts(_ text: String) -> PlatformCounts? {
@@ -243,8 +217,9 @@ extension Messages {
         let expired = try db.all(
             "SELECT id FROM messages WHERE waits IN (1, 2) AND expires_at <= ? LIMIT ?", now.milliseconds, limit
         ) { MessageID(try Cells($0, of: "messages").integer(0)) }
+        let marks = expired.isEmpty ? nil : try Inbox.marks(in: db)
         for id in expired {
-            rows += try Self.leaveInboxes(id, in: db)
+            if let marks { rows += try Inbox.end(id, marks, in: db) }
             try db.run("UPDATE messages SET waits = 0 WHERE id = ?", id.number)
         }
         return (expired.count, rows)

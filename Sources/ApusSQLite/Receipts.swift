@@ -12,7 +12,8 @@ enum Receipts {
     static let pileMax = 32
 
     /// Receipts of an unknown message are dropped: nothing would ever remove them.
-    static func merge(_ receipts: [Receipt], at now: Timestamp, in db: Database) throws {
+    static func merge(_ receipts: [Receipt], at now: Timestamp, in batch: inout Batch) throws {
+        let db = batch.db
         for receipt in receipts where !receipt.ordinals.isEmpty {
             guard let owner = try Messages.owner(of: receipt.message, in: db) else { continue }
             let sequence = try db.first(
@@ -28,7 +29,7 @@ enum Receipts {
                 try Self.fold(receipt.message, receipt.kind, since: owner.acceptedAt, in: db)
             }
             if owner.isInInboxes, receipt.kind.endsWaiting {
-                try Messages.leaveInboxes(receipt.message, receipt.ordinals, of: owner.app, in: db)
+                try Inbox.end(receipt.message, for: receipt.ordinals, of: owner.app, in: &batch)
             }
         }
     }
@@ -100,7 +101,7 @@ enum Receipts {
 
 extension Receipt.Kind {
     /// Whether the device waits for the message no more.
-    fileprivate var endsWaiting: Bool {
+    var endsWaiting: Bool {
         switch self {
         case .received, .dropped: true
         case .sent, .displayed, .clickedNotification, .clickedMessage: false

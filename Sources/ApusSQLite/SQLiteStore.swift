@@ -13,17 +13,22 @@ package final class SQLiteStore: Store, AccountStore, UploadStore {
         package var busyTimeoutSeconds = 5.0
         /// How many connections read; at least one.
         package var readers = 3
+        /// How many messages are kept before those that wait by device are listed, see ``Inbox``: they take some 100
+        /// bytes each, and a start looks through them.
+        package var freshMax = 4096
 
         package init() {}
     }
 
     private let writer: Writer
     private let readers: [Reader]
+    private let fresh: FreshInbox
     private let turn = Atomic<Int>(0)
 
-    private init(writer: Writer, readers: [Reader]) {
+    private init(writer: Writer, readers: [Reader], fresh: FreshInbox) {
         self.writer = writer
         self.readers = readers
+        self.fresh = fresh
     }
 
     /// Opens the store of a folder (`apus.db` inside it), and makes either when it is missing: the folder for its owner
@@ -33,9 +38,10 @@ package final class SQLiteStore: Store, AccountStore, UploadStore {
     package static func open(
         folder: String, options: Options = Options()
     ) async throws(SQLiteOpenError) -> SQLiteStore {
-        let writer = Writer()
+        let fresh = FreshInbox()
+        let writer = Writer(fresh, freshMax: options.freshMax)
         let readers = try await writer.open(StoreFile(folder: folder, options: options))
-        return SQLiteStore(writer: writer, readers: readers)
+        return SQLiteStore(writer: writer, readers: readers, fresh: fresh)
     }
 
     /// Whether a folder has a store, readable or not.
@@ -220,15 +226,20 @@ extension SQLiteStore {
     package func inbox(
         of ordinal: Ordinal, in app: AppID, after: MessageID, at now: Timestamp, limit: Int
     ) async throws(StoreError) -> [Message] {
-        try await self.read { db in
-            try Messages.inbox(of: ordinal, of: app, after: after, at: now, limit: limit, in: db)
+        let device = DeviceKey(app: app, ordinal: ordinal)
+        // First: what is listed meanwhile is in the rows.
+        let fresh = self.fresh.messages(for: device)
+        return try await self.read { db in
+            try Inbox.messages(for: device, fresh: fresh, after: after, at: now, limit: limit, in: db)
         }
     }
 
     package func waiting(
         of ordinal: Ordinal, in app: AppID, at now: Timestamp
     ) async throws(StoreError) -> [MessageID] {
-        try await self.read { db in try Messages.waiting(of: ordinal, of: app, at: now, in: db) }
+        let device = DeviceKey(app: app, ordinal: ordinal)
+        let fresh = self.fresh.messages(for: device)
+        return try await self.read { db in try Inbox.numbers(for: device, fresh: fresh, at: now, in: db) }
     }
 
     package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {

@@ -60,11 +60,12 @@ extension Schedules {
     }
 
     /// Takes a task past some fires, and keeps the message of the last: nothing is written unless all of it is.
-    static func step(_ step: ScheduleStep, _ message: Message?, in db: Database) throws -> WriteOutcome {
+    static func step(_ step: ScheduleStep, _ message: Message?, in batch: inout Batch) throws -> WriteOutcome {
+        let db = batch.db
         guard let before = try Self.schedule(step.schedule, of: step.app, in: db), before.revision == step.revision
         else { return .refused(Refusal(.messageUnknown)) }
         if let message {
-            let outcome = try Messages.keep(message, cid: nil, in: db)
+            let outcome = try Messages.keep(message, cid: nil, in: &batch)
             guard outcome == .done else { return outcome }
         }
         let after = step.applied(to: before)

@@ -23,6 +23,7 @@ enum Schema {
             }
         }
         migrator.registerMigration("v5-trace") { db in try db.execute(sql: Self.ends) }
+        migrator.registerMigration("v6-inbox") { db in try db.execute(sql: Self.listing) }
         return migrator
     }
 
@@ -30,6 +31,12 @@ enum Schema {
     private static let ends = """
         ALTER TABLE messages ADD COLUMN ended_at INTEGER;
         ALTER TABLE messages ADD COLUMN ended_by INTEGER;
+        """
+
+    /// Up to which messages `inbox` is written, see ``Inbox``: to the last one so far.
+    private static let listing = """
+        INSERT INTO counters SELECT 'inbox_listed', value FROM counters WHERE name = 'last_message';
+        INSERT INTO counters SELECT 'inbox_listing', value FROM counters WHERE name = 'last_message';
         """
 
     // Moments are milliseconds since 1970 (UTC). Sets of ordinals are in the portable Roaring format. There are no
@@ -82,7 +89,8 @@ enum Schema {
         CREATE INDEX active_hours_by_hour ON active_hours (hour);
         """
 
-    /// `waits` is where a message waits for devices: 0 nowhere (any more), 1 in `inbox`, 2 in its own `target`.
+    /// `waits` is where a message waits for devices: 0 nowhere (any more), 1 by device (see ``Inbox``), 2 in
+    /// its own `target`.
     ///
     /// The payload stands last, so that reading the rest does not walk through it.
     private static let messages = """

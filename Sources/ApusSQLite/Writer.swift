@@ -4,12 +4,18 @@ internal import GRDB
 /// The one connection that writes, on a thread of its own.
 actor Writer {
     private nonisolated let thread = ThreadExecutor(name: "apus-write")
+    /// Statements of the connection; they go before it.
+    private var statements: HotStatements?
     /// Nil before ``open(_:)`` and once closed.
     private var connection: DatabaseQueue?
     /// The file that was opened, and which one it was.
     private var file: (place: StoreFile, identity: FileIdentity)?
     /// SQLite's count of what other connections have committed, as it was when last asked.
     private var dataVersion: Int64?
+    private var lister: InboxLister
+
+    /// - Parameter fresh: kept up to date with what is committed here.
+    init(_ fresh: FreshInbox, freshMax: Int) { self.lister = InboxLister(fresh, freshMax: freshMax) }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
 
@@ -22,7 +28,11 @@ actor Writer {
                 readers.append(Reader(try Connection.reading(file), of: file, number: number))
             }
             do {
-                self.dataVersion = try connection.unsafeRead(Self.dataVersion)
+                self.statements = try connection.writeWithoutTransaction { db in
+                    try self.lister.load(from: db)
+                    return try HotStatements(in: db)
+                }
+                self.dataVersion = try connection.unsafeRead { db in try db.dataVersion() }
             } catch {
                 throw file.refusal(error)
             }
@@ -41,6 +51,10 @@ actor Writer {
     func transaction<Value: Sendable>(
         _ body: @Sendable (Database) throws -> Value
     ) throws(StoreError) -> Value {
+        try self.within(body)
+    }
+
+    private func within<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
         guard let connection = self.connection, let file = self.file, file.place.identity == file.identity else {
             throw .unavailable
         }
@@ -65,18 +79,21 @@ actor Writer {
     func commit(_ writes: [Write]) -> [WriteOutcome] {
         guard !writes.isEmpty else { return [] }
         do {
-            return try self.apply(writes)
+            return try self.apply(writes, advances: true)
         } catch {
-            guard writes.count > 1, !error.endsBatch else { return writes.map { _ in .failed(error) } }
+            guard !error.endsBatch else { return writes.map { _ in .failed(error) } }
         }
         var outcomes: [WriteOutcome] = []
         for write in writes {
             do {
-                outcomes += try self.apply([write])
+                // What the batch does besides may be what failed.
+                outcomes += try self.apply([write], advances: false)
             } catch {
+                // No room for two in a row: it was not for the size of the one.
+                let isStuck = error == .full && outcomes.last == .failed(.full)
                 outcomes.append(.failed(error))
-                // Waiting for a lock once more for each of the others would hold up everyone for minutes.
-                guard !error.endsBatch else { break }
+                // Waiting for a lock, or for a disk, once more for each of the others would hold up everyone.
+                guard !error.endsBatch, !isStuck else { break }
             }
         }
         // What was not tried fails as the last one that was.
@@ -86,7 +103,7 @@ actor Writer {
     func changedElsewhere() throws(StoreError) -> Bool {
         guard let connection = self.connection else { throw .unavailable }
         do {
-            let version = try connection.unsafeRead(Self.dataVersion)
+            let version = try connection.unsafeRead { db in try db.dataVersion() }
             defer { self.dataVersion = version }
             return version != self.dataVersion
         } catch {
@@ -95,86 +112,24 @@ actor Writer {
     }
 
     func close() {
+        // SQLite does not let go of the file while a statement is left.
+        self.statements = nil
         // A connection that will not close is closed by its deinit.
         try? self.connection?.close()
         self.connection = nil
     }
 
-    private func apply(_ writes: [Write]) throws(StoreError) -> [WriteOutcome] {
-        try self.transaction { db in
-            var last: MessageID?
-            let outcomes = try writes.map { write in
-                let outcome = try write.apply(in: db)
-                if let message = write.message, outcome == .done {
-                    last = max(last ?? message.id, message.id)
-                }
-                return outcome
-            }
-            if let last {
-                try db.run("UPDATE counters SET value = max(value, ?) WHERE name = 'last_message'", last.number)
-            }
-            return outcomes
+    /// - Parameter advances: whether the listing of the inboxes goes on with it.
+    private func apply(_ writes: [Write], advances: Bool) throws(StoreError) -> [WriteOutcome] {
+        guard let statements = self.statements else { throw .unavailable }
+        let (outcomes, batch) = try self.within { db in
+            var batch = try Batch(db, statements)
+            if advances { try self.lister.advance(&batch) }
+            let outcomes = try writes.map { write in try write.apply(in: &batch) }
+            try batch.finish()
+            return (outcomes, batch)
         }
-    }
-
-    private static func dataVersion(_ db: Database) throws -> Int64? {
-        try db.first("PRAGMA data_version") { try Cells($0, of: "pragma").integer(0) }
-    }
-}
-
-extension Write {
-    /// Does one write inside a transaction. What it throws must undo the transaction.
-    fileprivate func apply(in db: Database) throws -> WriteOutcome {
-        switch self {
-        case .message(let message, let request, let cid):
-            let outcome = try Messages.keep(message, cid: cid, in: db)
-            if outcome == .done { try Self.count(message, request, in: db) }
-            return outcome
-        case .receipts(let receipts, let now):
-            try Receipts.merge(receipts, at: now, in: db)
-        case .withdraw(let message, let app, let now):
-            try Messages.withdraw(message, of: app, at: now, in: db)
-        case .register(let device, let devicesPerAlias):
-            return try Devices.register(device, devicesPerAlias: devicesPerAlias, in: db)
-        case .change(let change, let ordinal, let app, let devicesPerAlias):
-            return try Devices.change(change, of: ordinal, in: app, devicesPerAlias: devicesPerAlias, in: db)
-        case .changeAll(let orders, let app):
-            return try Devices.changeAll(orders, in: app, in: db)
-        case .adopt(let place, let limit):
-            return try Devices.adopt(after: place, limit: limit, in: db)
-        case .seen(let ordinals, let app, let now):
-            try Devices.seen(ordinals, of: app, at: now, in: db)
-            try DeviceHours.online.record(ordinals, of: app, at: now, in: db)
-        case .active(let ordinals, let app, let now):
-            try DeviceHours.active.record(ordinals, of: app, at: now, in: db)
-        case .createSchedule(let schedule, let liveMax, let cid):
-            return try Schedules.create(schedule, liveMax: liveMax, cid: cid, in: db)
-        case .changeSchedule(let schedule):
-            return try Schedules.change(schedule, in: db)
-        case .deleteSchedule(let id, let app):
-            return try Schedules.delete(id, of: app, in: db)
-        case .fire(let step, let message, let request):
-            let outcome = try Schedules.step(step, message, in: db)
-            if outcome == .done, let message { try Self.count(message, request, in: db) }
-            return outcome
-        }
-        return .done
-    }
-
-    /// Counts a message under the plan that its push names, if it names one.
-    private static func count(_ message: Message, _ request: PushRequest?, in db: Database) throws {
-        guard let plan = request?.options.businessOperationCode else { return }
-        try Plans.count(plan, of: message.app, at: message.acceptedAt, in: db)
-    }
-
-    /// The message that this write keeps, if any.
-    fileprivate var message: Message? {
-        switch self {
-        case .message(let message, _, _): message
-        case .fire(_, let message, _): message
-        case .receipts, .withdraw, .register, .change, .changeAll, .adopt, .seen, .active, .createSchedule,
-            .changeSchedule, .deleteSchedule:
-            nil
-        }
+        self.lister.settle(batch)
+        return outcomes
     }
 }

@@ -45,10 +45,10 @@ import Testing
     func `keeps all but the n-th write when that one fails inside SQLite`(_ failing: Int) async throws {
         let fixture = try await Fixture()
         let others = 6
-        // Fails after the row and its first inbox entry have been written, which must not stay.
+        // Fails after the row has been written, which must not stay.
         try await fixture.execute(
             """
-            CREATE TRIGGER refuse BEFORE INSERT ON inbox WHEN NEW.message = \(failing + 1) AND NEW.ordinal = 2
+            CREATE TRIGGER refuse AFTER INSERT ON messages WHEN NEW.id = \(failing + 1)
             BEGIN SELECT RAISE(FAIL, 'refused by the test'); END
             """)
         let record = CIDRecord(
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func `goes with everything that is its own, and nothing else`() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         let other = try await fixture.store.createApp(try Sample.app("b")).id
         let tables = ["apps", "devices", "messages", "inbox", "receipts", "cids", "active_hours", "departed_apps"]
         try await fixture.keep(
@@ -138,8 +138,9 @@ import Testing
     }
 
     @Test func `whose deletion was cut short goes with the next sweep`() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         try await fixture.keep(.register(try Sample.device(1, of: fixture.app)), .message(fixture.message(1), cid: nil))
+        try await fixture.settle()
         let app = fixture.app
         #expect(try await fixture.store.write { db in try Apps.depart(app, in: db) })
         #expect(try await fixture.count("devices") == 1)

@@ -78,6 +78,18 @@ import Testing
         #expect(try await fixture.stored(3)?.payload == large)
     }
 
+    @Test func `is not asked again for each of many writes`() async throws {
+        let fixture = try await Fixture()
+        try await self.limitPages(of: fixture, growth: 4)
+        let large = [UInt8](repeating: 7, count: 100_000)
+        var writes = [Write.message(fixture.message(1), cid: nil)]
+        writes += (2...4).map { Write.message(fixture.message($0, payload: large), cid: nil) }
+        writes.append(.message(fixture.message(5), cid: nil))
+        let full = WriteOutcome.failed(.full)
+        #expect(await fixture.store.commit(writes) == [.done, full, full, full, full])
+        #expect(try await fixture.inbox(1) == [1])
+    }
+
     @Test func `finds room in what a sweep removed`() async throws {
         let fixture = try await Fixture()
         let large = [UInt8](repeating: 7, count: 100_000)

@@ -54,16 +54,17 @@ import Testing
     }
 
     @Test func `holds neither wide nor spread messages, nor those for online devices only`() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         try await fixture.keep(
             .message(fixture.message(1, wide: true), cid: nil), .message(fixture.message(2, spread: 5), cid: nil),
             .message(fixture.message(3, lives: 0), cid: nil))
+        try await fixture.settle()
         #expect(try await fixture.inbox(1).isEmpty)
         #expect(try await fixture.count("inbox") == 0)
     }
 
     @Test func `loses a withdrawn message, also when that is repeated`() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         try await fixture.keep(.message(fixture.message(1), cid: nil), .message(fixture.message(2), cid: nil))
         try await fixture.keep(
             .withdraw(MessageID(1), of: fixture.app, at: Fixture.now),

@@ -15,8 +15,9 @@ import Testing
         ("UPDATE messages SET targeted = '{\"ios\":4}'", "3 devices were addressed, reports say 4"),
     ])
     func `names the push and what is wrong with it`(_ sql: String, _ fault: String) async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         try await fixture.keep(.message(fixture.message(5), cid: nil), fixture.receipt(5, .received, 3))
+        try await fixture.settle()
         #expect(try await fixture.lines()[0].faults.isEmpty)
         try await fixture.execute(sql)
         let line = try await fixture.lines()[0]

@@ -12,9 +12,12 @@ struct Fixture {
     let store: SQLiteStore
     let app: AppID
 
-    init() async throws {
+    /// - Parameter freshMax: 1 for a store that lists what it keeps with its next commit, see ``settle()``.
+    init(freshMax: Int = SQLiteStore.Options().freshMax) async throws {
         self.folder = try TemporaryFolder()
-        self.store = try await SQLiteStore.open(folder: self.folder.path)
+        var options = SQLiteStore.Options()
+        options.freshMax = freshMax
+        self.store = try await SQLiteStore.open(folder: self.folder.path, options: options)
         self.app = try await self.store.createApp(try Sample.app("a")).id
     }
 
@@ -24,6 +27,11 @@ struct Fixture {
     func keep(_ writes: [Write]) async throws {
         let outcomes = await self.store.commit(writes)
         for outcome in outcomes where outcome != .done { throw Unexpected(what: "\(outcome)") }
+    }
+
+    /// A commit that changes nothing, and goes on with the listing.
+    func settle() async throws {
+        try await self.keep(.withdraw(MessageID(-1), of: self.app, at: Self.now))
     }
 
     func message(

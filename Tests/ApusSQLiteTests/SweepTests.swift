@@ -4,12 +4,13 @@ import Testing
 
 @Suite struct `A sweep` {
     @Test func `removes waiting entries and cids once they have expired`() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         let record = CIDRecord(
             cid: try Sample.cid("c"), answer: PushAnswer(messageID: MessageID(1), sendno: 0),
             expiresAt: Fixture.now.adding(seconds: 60))
         try await fixture.keep(
             .message(fixture.message(1, lives: 60), cid: record), .message(fixture.message(2, lives: 61), cid: nil))
+        try await fixture.settle()
         #expect(try await fixture.store.sweep(at: Fixture.now.adding(seconds: 59), retentionSeconds: 1000) == 0)
         let now = Fixture.now.adding(seconds: 60)
         #expect(try await fixture.store.sweep(at: now, retentionSeconds: 1000) == 4)
@@ -53,7 +54,7 @@ import Testing
     }
 
     @Test func `goes through more than one step, past messages that stay`() async throws {
-        let fixture = try await Fixture()
+        let fixture = try await Fixture(freshMax: 1)
         let many = 1300
         let kept = Set((1...many).filter { $0 % 3 == 0 || $0 <= 600 })
         try await fixture.keep((1...many).map { .message(fixture.message(Int64($0), to: [1], lives: 10), cid: nil) })

@@ -27,7 +27,8 @@ struct TargetTable {
             // Glibc: the clocks.
             system: ["Synchronization", "Glibc"]),
         "ApusSQLite": .init(
-            ["ApusCore"], theirs: ["GRDB"],
+            // GRDBSQLite: SQLite itself, for the statements of each push.
+            ["ApusCore"], theirs: ["GRDB", "GRDBSQLite"],
             // Foundation: threads, and GRDB speaks in its types. Glibc: locks and modes of files.
             system: ["Synchronization", "Foundation", "Glibc"]),
         "ApusAPI": .init(

@@ -4,7 +4,8 @@
 package protocol Store: AccountStore, UploadStore {
     /// Writes a batch in one transaction, in order, and returns when it is durable (fsync).
     ///
-    /// A write that fails keeps nothing of itself and does not spoil the others.
+    /// A write that fails keeps nothing of itself and does not spoil the others, unless the store cannot write at all:
+    /// then what comes after it fails alike, untried.
     /// - Returns: one outcome per write, in order.
     func commit(_ writes: [Write]) async -> [WriteOutcome]
 
