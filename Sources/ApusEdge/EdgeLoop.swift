@@ -22,17 +22,17 @@ final class EdgeLoop {
     // Gathered during a turn of the loop.
     private var dirty: [Connection] = []
     private var isTurnScheduled = false
-    /// Rung for and not yet sent: pushes of one app to a crowd, in order.
-    var wide: [WidePush] = []
-    /// Whether the walk that brings them waits for more.
-    var isGathering = false
-    /// What the last walk had to bring, and how long it took.
-    var lastWalk = (pushes: 0, duration: TimeAmount.zero)
     var sent: [MessageID: [Ordinal]] = [:]
     var receipts: [GatheredReceipt] = []
     /// Batches of receipts so far that came from crowds; wraps around.
     var crowds: UInt32 = 0
     var isRecording = false
+
+    // Pushes to crowds.
+    /// The apps that have some on their way; the first one's turn is next.
+    var walking: [AppConnections] = []
+    /// Whether a step of their walks is to come.
+    var isStepScheduled = false
 
     // Heartbeat.
     var wheel: HeartbeatWheel
@@ -107,10 +107,9 @@ extension EdgeLoop {
 
     private func endTurn() {
         self.isTurnScheduled = false
-        if !self.isGathering { self.fanOut() }
         let dirty = self.dirty
         self.dirty = []
-        // A walk may have flushed some on its way.
+        // Something else may have flushed some on its way.
         for connection in dirty where connection.isDirty { connection.flush() }
         let sent = self.sent
         self.sent = [:]
