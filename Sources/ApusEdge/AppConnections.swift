@@ -14,7 +14,9 @@ final class AppConnections {
     /// The pushes that were rung for since it began: the next walk.
     private(set) var next: Walk?
     /// What the last walk had to bring, and how long it took.
-    private(set) var lastWalk = (pushes: 0, duration: TimeAmount.zero)
+    private var lastWalk = (pushes: 0, duration: TimeAmount.zero)
+    /// So many pushes would come together if each of the last walk were followed by another one.
+    private var expectedCount = 0
 
     init(_ app: AppID) { self.app = app }
 
@@ -69,7 +71,18 @@ extension AppConnections {
     func finishWalk(at now: NIODeadline) {
         guard let walk else { return }
         self.lastWalk = (walk.pushes.count, now - walk.beganAt)
+        self.expectedCount = min(Walk.pushesMax, walk.pushes.count + (self.next?.pushes.count ?? 0))
         self.walk = nil
+    }
+
+    /// How long the next walk should wait for further pushes. Where the last one had several to bring, more are on their
+    /// way as a rule, held up by that very walk: then one write brings them all.
+    var gatheringDelay: TimeAmount {
+        let delay = min(EdgeSettings.gatheringMax, .nanoseconds(self.lastWalk.duration.nanoseconds / 4))
+        guard self.lastWalk.pushes > 1, delay >= EdgeSettings.gatheringMin,
+            let next, next.pushes.count < self.expectedCount
+        else { return .zero }
+        return delay
     }
 
     /// The walks that are still to come by a connection, the older one first.

@@ -60,7 +60,11 @@ extension EdgeLoop {
     func forget(_ id: MessageID, of app: AppID, at recipients: Ordinals) {
         guard let here = self.apps[app] else { return }
         here.cancel(id, for: recipients)
-        // No frame is written and no system called: a step, however many they are.
+        guard !self.isNarrow(recipients, in: here) else {
+            for ordinal in recipients.members { here[ordinal]?.catchUp.withdraw(id) }
+            return
+        }
+        // Nothing is written: this takes no longer than a step, however many they are.
         for connection in here.all {
             guard let device = connection.device, recipients.contains(device.ordinal) else { continue }
             connection.catchUp.withdraw(id)
@@ -97,23 +101,18 @@ extension EdgeLoop {
         if here.next?.isFull == true { self.finishWalks() }
         if !here.isWalking { self.walking.append(here) }
         here.add(WidePush(push, to: recipients))
-        self.scheduleStep(after: self.gatheringDelay(of: here))
+        if here.walk == nil { self.scheduleStep(after: here.gatheringDelay) }
     }
 
-    /// A walk begins at the end of this turn. Where the last one had several pushes to bring, more are on their way as
-    /// a rule: then it waits a little for them, and one write brings them all.
-    private func gatheringDelay(of here: AppConnections) -> TimeAmount {
-        let last = here.lastWalk
-        let delay = min(EdgeSettings.gatheringMax, .nanoseconds(last.duration.nanoseconds / 4))
-        return last.pushes > 1 && delay >= EdgeSettings.gatheringMin ? delay : .zero
-    }
-
+    /// The earliest step that is asked for is the one that is done.
     private func scheduleStep(after delay: TimeAmount) {
-        guard !self.isStepScheduled else { return }
-        self.isStepScheduled = true
+        let instant = self.eventLoop.now + delay
+        if let stepAt, stepAt <= instant { return }
+        self.stepAt = instant
         let here = NIOLoopBound(self, eventLoop: self.eventLoop)
-        self.eventLoop.scheduleTask(in: delay) {
-            here.value.isStepScheduled = false
+        self.eventLoop.scheduleTask(deadline: instant) {
+            guard here.value.stepAt == instant else { return }
+            here.value.stepAt = nil
             here.value.step()
         }
     }
@@ -127,7 +126,7 @@ extension EdgeLoop {
         guard let next = self.walking.first else { return }
         // A task that follows at once would run before the loop looks at its sockets again.
         let isUnderWay = self.walking.contains { $0.walk != nil }
-        self.scheduleStep(after: max(EdgeSettings.walkPause, isUnderWay ? .zero : self.gatheringDelay(of: next)))
+        self.scheduleStep(after: max(EdgeSettings.walkPause, isUnderWay ? .zero : next.gatheringDelay))
     }
 
     /// Walks to the end, whatever waits meanwhile.

@@ -31,8 +31,8 @@ final class EdgeLoop {
     // Pushes to crowds.
     /// The apps that have some on their way; the first one's turn is next.
     var walking: [AppConnections] = []
-    /// Whether a step of their walks is to come.
-    var isStepScheduled = false
+    /// When the next step of their walks is to come.
+    var stepAt: NIODeadline?
 
     // Heartbeat.
     var wheel: HeartbeatWheel
