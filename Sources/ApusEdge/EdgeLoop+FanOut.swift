@@ -125,9 +125,11 @@ extension EdgeLoop {
         if here.isWalking { self.walking.append(here) } else if here.isIdle { self.apps[here.app] = nil }
         guard let next = self.walking.first else { return }
         // A task that follows at once would run before the loop looks at its sockets again.
-        let isUnderWay = self.walking.contains { $0.walk != nil }
-        self.scheduleStep(after: max(EdgeSettings.walkPause, isUnderWay ? .zero : next.gatheringDelay))
+        self.scheduleStep(after: max(EdgeSettings.walkPause, self.isWalkUnderWay ? .zero : next.gatheringDelay))
     }
+
+    /// Whether a walk has begun and is not at its end.
+    var isWalkUnderWay: Bool { self.walking.contains { $0.walk != nil } }
 
     /// Walks to the end, whatever waits meanwhile.
     func finishWalks() {
@@ -153,6 +155,8 @@ extension EdgeLoop {
             if visits >= self.settings.walkVisitsMax { return }
         }
         here.finishWalk(at: self.eventLoop.now)
+        self.isRecordingDue = true
+        self.scheduleTurnEnd()
         for push in walk.pushes {
             guard let id = push.push.delivery?.deliverable.id, !push.sent.isEmpty else { continue }
             self.services.reports.noteSent(id, to: Ordinals(push.sent))

@@ -27,6 +27,9 @@ final class EdgeLoop {
     /// Batches of receipts so far that came from crowds; wraps around.
     var crowds: UInt32 = 0
     var isRecording = false
+    /// Whether a walk has ended since receipts were handed over: they wait for that, since the acks of a crowd trickle in
+    /// while it is still being told, and each batch costs a commit.
+    var isRecordingDue = false
 
     // Pushes to crowds.
     /// The apps that have some on their way; the first one's turn is next.
@@ -39,6 +42,9 @@ final class EdgeLoop {
     var heartbeat: RepeatedTask?
     /// Kept when the last connection of a draining loop is gone and its receipts are durable.
     var emptied: EventLoopPromise<Void>?
+
+    /// So many receipts are a batch that is worth a commit while a walk is under way.
+    private static let recordedMin = 4096
 
     init(
         index: Int, eventLoop: any EventLoop, services: EdgeServices, settings: EdgeSettings,
@@ -114,6 +120,9 @@ extension EdgeLoop {
         let sent = self.sent
         self.sent = [:]
         for (message, ordinals) in sent { self.services.reports.noteSent(message, to: Ordinals(ordinals)) }
-        self.recordGathered()
+        if self.isRecordingDue || !self.isWalkUnderWay || self.receipts.count >= Self.recordedMin {
+            self.isRecordingDue = false
+            self.recordGathered()
+        }
     }
 }
