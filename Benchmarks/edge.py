@@ -18,6 +18,7 @@ def edge_chapter(bench):
             for server in (Nchan(bench.server_cpus), Apus(bench.server_cpus, bench.apus)):
                 measured[server.name].append(fan_out(bench, server, devices))
         fan_out_rows(bench, devices, measured)
+    broadcast_rows(bench, sizes[-1], [broadcast(bench, sizes[-1]) for _ in range(repeats)])
     storms = [storm(bench, sizes[-1]) for _ in range(repeats)]
     storm_rows(bench, sizes[-1], storms)
 
@@ -58,6 +59,31 @@ def fan_out_rows(bench, devices, measured):
     kib = [[value / 1024 for value in values] for values in both("connect", "resident_bytes_each")]
     bench.row(f"{size}: memory of an idle device", "KiB", *kib, bar=5, is_ratio=False)
     bench.row(f"{size}: idle CPU", "%", *both("idle", "cpu_percent"))
+
+
+def broadcast(bench, devices):
+    """One device gets 50 pushes a second, while all others get one broadcast after the other."""
+    rounds, seconds = (60_000 if bench.is_quick else 900_000) // devices, 1 if bench.is_quick else 4
+    with Apus(bench.server_cpus, bench.apus) as server:
+        crowd = bench.start_load(
+            [*server.load_options({"tag": ["crowd"]}), "--tag", "crowd", "--devices", devices],
+            ["connect", f"rounds:{rounds}"])
+        # The first line says that all are connected; broadcasts follow.
+        crowd.stdout.readline()
+        watched = bench.run_load(
+            [*server.load_options({"alias": ["watcher"]}), "--alias", "watcher"], ["connect", f"watch:50:{seconds}"])
+        if crowd.poll() is not None:
+            sys.exit("bench: the broadcasts were over too soon")
+        crowd.kill()
+        crowd.communicate()
+    bench.note("apus", measure="broadcast", **watched["watch"])
+    return watched["watch"]
+
+
+def broadcast_rows(bench, devices, runs):
+    for name in ("p50", "p99"):
+        bench.row(
+            f"a push to one device during broadcasts to {devices}: {name}", "ms", [run[f"{name}_ms"] for run in runs])
 
 
 def storm(bench, devices):

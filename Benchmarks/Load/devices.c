@@ -86,13 +86,14 @@ static void send_first(uint32_t index) {
         snprintf(
             text, sizeof text, "{\"op\":\"login\",\"registration_id\":\"%s\",\"secret\":\"%s\"}",
             credentials[index].id, credentials[index].secret);
-    else if (options->alias)
+    else {
+        char more[160] = "";
+        if (options->alias) snprintf(more, sizeof more, ",\"alias\":\"%s\"", options->alias);
+        if (options->tag) snprintf(more + strlen(more), sizeof more - strlen(more), ",\"tags\":[\"%s\"]", options->tag);
         snprintf(
-            text, sizeof text, "{\"op\":\"register\",\"app_key\":\"%s\",\"platform\":\"android\",\"alias\":\"%s\"}",
-            options->app_key, options->alias);
-    else
-        snprintf(
-            text, sizeof text, "{\"op\":\"register\",\"app_key\":\"%s\",\"platform\":\"android\"}", options->app_key);
+            text, sizeof text, "{\"op\":\"register\",\"app_key\":\"%s\",\"platform\":\"android\"%s}", options->app_key,
+            more);
+    }
     send_text(&devices[index], text);
 }
 

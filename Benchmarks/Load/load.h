@@ -32,6 +32,8 @@ struct options {
     const char *app_key;
     /// For devices that register; NULL for none.
     const char *alias;
+    /// For devices that register; NULL for none.
+    const char *tag;
     /// Where registration ids and secrets are kept: read when the file is there, else written.
     const char *credentials;
     int devices;

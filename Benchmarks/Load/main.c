@@ -209,7 +209,7 @@ static void usage(void) {
     fail(
         "usage: load --kind apus|nchan --devices-at HOST:PORT [OPTION ...] MEASURE ...\n"
         "  --publish-at HOST:PORT  --device-path P  --publish-path P  --authorization V  --body JSON  --app-key K\n"
-        "  --alias A  --credentials FILE  --devices N  --window N  --server-pid PID (repeatable)\n"
+        "  --alias A  --tag T  --credentials FILE  --devices N  --window N  --server-pid PID (repeatable)\n"
         "measures: connect  idle:SECONDS  rounds:N  acked:N  outstanding:PUSHES:AT-A-TIME  watch:RATE:SECONDS");
 }
 
@@ -241,8 +241,8 @@ int main(int count, char **arguments) {
     static const struct option known[] = {
         {"kind", 1, 0, 'k'}, {"devices-at", 1, 0, 'd'}, {"publish-at", 1, 0, 'p'}, {"device-path", 1, 0, 'D'},
         {"publish-path", 1, 0, 'P'}, {"authorization", 1, 0, 'a'}, {"body", 1, 0, 'b'}, {"app-key", 1, 0, 'K'},
-        {"alias", 1, 0, 'A'}, {"credentials", 1, 0, 'c'}, {"devices", 1, 0, 'n'}, {"window", 1, 0, 'w'},
-        {"server-pid", 1, 0, 's'}, {0, 0, 0, 0},
+        {"alias", 1, 0, 'A'}, {"tag", 1, 0, 't'}, {"credentials", 1, 0, 'c'}, {"devices", 1, 0, 'n'},
+        {"window", 1, 0, 'w'}, {"server-pid", 1, 0, 's'}, {0, 0, 0, 0},
     };
     for (int option; (option = getopt_long(count, arguments, "", known, NULL)) != -1;) {
         switch (option) {
@@ -255,6 +255,7 @@ int main(int count, char **arguments) {
         case 'b': options.body = optarg; break;
         case 'K': options.app_key = optarg; break;
         case 'A': options.alias = optarg; break;
+        case 't': options.tag = optarg; break;
         case 'c': options.credentials = optarg; break;
         case 'n': options.devices = atoi(optarg); break;
         case 'w': options.window = atoi(optarg); break;

@@ -21,27 +21,33 @@ final class Connection {
         }
     }
 
-    let id: SessionID
     let outlet: Outlet
-    /// Where it comes from; forgotten once the session is live.
-    var source: IPAddress?
-    var session: Session
-    var catchUp = CatchUp()
+    // What a walk over a crowd looks at and changes comes first and side by side: fetching it costs a delivery more than
+    // anything that is done with it.
+    /// The way past NIO; none where there is no such way.
+    var socket = DirectSocket()
+    /// Where it stands among the connections of its app on this loop.
+    var rank = 0
     /// Nil until the session is live.
     var device: DeviceKey?
     var platform = Platform.android
-    /// Where it stands among the connections of its app on this loop.
-    var rank = 0
     /// Whether the socket takes more.
     var canWrite = true
-    /// Whether something was written and not flushed.
-    var isDirty = false
-    /// The answer to its acks, as part of a crowd: goes with whatever is written next.
-    private var answer: ByteBuffer?
-    /// Which crowd that is.
-    private var crowd: UInt32 = 0
     /// Whether the farewell was sent: nothing may follow it.
     var isEnding = false
+    /// Whether something was written and not flushed.
+    var isDirty = false
+    /// Whether the channel is known to hold nothing that was written, so that its socket may be written to directly.
+    private var isClear = false
+    /// What was written since the last flush, in order; among it the answer to its acks, as part of a crowd.
+    private var unsent: ByteBuffer?
+    var catchUp = CatchUp()
+    var session: Session
+    /// Which crowd's answer is held.
+    private var crowd: UInt32 = 0
+    let id: SessionID
+    /// Where it comes from; forgotten once the session is live.
+    var source: IPAddress?
     /// What came up for the device since the socket takes no more: what is in memory beyond the pause, and what stays
     /// in the store.
     var owedBytes = 0
@@ -52,6 +58,10 @@ final class Connection {
     /// The tick at which to look again; other places on the wheel do not count.
     var lookAt: UInt32 = 0
 
+    /// What is gathered at most before it is sent without waiting for the flush: how much the channel holds decides
+    /// whether the device is too slow, and must not lag behind.
+    private static let unsentMaxBytes = 16_384
+
     init(id: SessionID, outlet: Outlet, session: Session, heardAt: UInt32) {
         self.id = id
         self.outlet = outlet
@@ -61,49 +71,52 @@ final class Connection {
 
     /// Writes without flushing. To be followed by the loop's note that this connection is dirty.
     func write(_ buffer: ByteBuffer) {
-        if let answer = self.takeAnswer() { self.put(answer) }
-        self.put(buffer)
+        guard self.unsent != nil else { return self.unsent = buffer }
+        self.unsent?.writeImmutableBuffer(buffer)
+        if let unsent, unsent.readableBytes > Self.unsentMaxBytes { self.flush() }
     }
 
-    /// Writes and flushes.
+    /// What was written and not flushed, to be sent now with what follows it.
+    func takeUnsent() -> ByteBuffer? {
+        guard let unsent else { return nil }
+        self.unsent = nil
+        return unsent
+    }
+
+    /// Sends what was written.
+    func flush() {
+        self.isDirty = false
+        if let unsent = self.takeUnsent() { self.send(unsent) }
+    }
+
+    /// Sends at once. What was written before must have been taken out.
     func send(_ buffer: ByteBuffer) {
         switch self.outlet {
         case .webSocket(let handler):
-            if let answer = self.takeAnswer() { handler.write(answer) }
-            self.isDirty = false
-            handler.send(buffer)
-        case .events:
-            self.write(buffer)
-            self.flush()
+            guard self.socket.isOpen, self.isClear || handler.isClear else { return handler.send(buffer) }
+            let count = self.socket.send(buffer)
+            self.isClear = count == buffer.readableBytes
+            guard !self.isClear else { return }
+            // The rest waits in the channel, and so does everything behind it.
+            var rest = buffer
+            rest.moveReaderIndex(forwardBy: count)
+            handler.send(rest)
+        case .events(let stream):
+            stream.write(buffer)
+            stream.flush()
+            self.canWrite = stream.isWritable
         }
     }
 
     /// Keeps an answer until something else is written, or its crowd's time is up.
     func hold(_ answer: ByteBuffer, crowd: UInt32) {
-        if let older = self.takeAnswer() { self.put(older) }
-        self.answer = answer
         self.crowd = crowd
-    }
-
-    /// The answer that is held, to be written now.
-    func takeAnswer() -> ByteBuffer? {
-        defer { self.answer = nil }
-        return self.answer
+        self.write(answer)
     }
 
     /// Sends the answer that was held for a crowd, unless something else has taken it along.
     func release(crowd: UInt32) {
-        guard self.crowd == crowd, self.answer != nil else { return }
-        self.flush()
-    }
-
-    private func put(_ buffer: ByteBuffer) {
-        switch self.outlet {
-        case .webSocket(let handler): handler.write(buffer)
-        case .events(let stream):
-            stream.write(buffer)
-            self.canWrite = stream.isWritable
-        }
+        if self.crowd == crowd { self.flush() }
     }
 
     /// The other end of a WebSocket connection, for the log.
@@ -114,47 +127,12 @@ final class Connection {
         }
     }
 
-    func flush() {
-        self.isDirty = false
-        if let answer = self.takeAnswer() { self.put(answer) }
-        switch self.outlet {
-        case .webSocket(let handler): handler.flush()
-        case .events(let stream): stream.flush()
-        }
-    }
-
     /// Ends the connection, whatever is still to be written.
     func cut() {
         switch self.outlet {
         case .webSocket(let handler): handler.cut()
         case .events(let stream): stream.close()
         }
-    }
-}
-
-/// The connections of one app on one loop.
-struct AppConnections {
-    /// In no order, so that all of them are visited without a look-up each.
-    private(set) var all: ContiguousArray<Connection> = []
-    private var byOrdinal: [Ordinal: Connection] = [:]
-
-    subscript(_ ordinal: Ordinal) -> Connection? { self.byOrdinal[ordinal] }
-
-    mutating func insert(_ connection: Connection, for ordinal: Ordinal) {
-        connection.rank = self.all.count
-        self.all.append(connection)
-        self.byOrdinal[ordinal] = connection
-    }
-
-    /// Takes a connection out; the device's entry stays where a newer one has taken it over.
-    mutating func remove(_ connection: Connection, for ordinal: Ordinal) {
-        guard connection.rank < self.all.count, self.all[connection.rank] === connection else { return }
-        let last = self.all.removeLast()
-        if last !== connection {
-            last.rank = connection.rank
-            self.all[last.rank] = last
-        }
-        if self.byOrdinal[ordinal] === connection { self.byOrdinal[ordinal] = nil }
     }
 }
 

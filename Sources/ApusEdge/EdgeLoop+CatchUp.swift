@@ -25,7 +25,9 @@ extension EdgeLoop {
         connection.device = key
         connection.source = nil
         connection.platform = device.platform
-        self.apps[key.app, default: AppConnections()].insert(connection, for: key.ordinal)
+        let here = self.apps[key.app] ?? AppConnections(key.app)
+        here.insert(connection, for: key.ordinal)
+        self.apps[key.app] = here
         self.watch(connection)
         let old = self.directory.open(key, at: .init(loop: self.index, session: connection.id))
         if let old {

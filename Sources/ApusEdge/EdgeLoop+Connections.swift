@@ -6,13 +6,14 @@ internal import NIOCore
 // Coming and going.
 extension EdgeLoop {
     /// A WebSocket connection is there; its first frame must come.
-    func connected(_ handler: SessionHandler, from source: IPAddress?) -> Connection {
+    func connected(_ handler: SessionHandler, from source: IPAddress?, _ socket: DirectSocket) -> Connection {
         let connection = self.slots.insert { id in
             Connection(
                 id: id, outlet: .webSocket(handler),
                 session: Session(framesPerSecond: LimitName.framesPerSecond.standard), heardAt: self.wheel.now)
         }
         connection.source = source
+        connection.socket = socket
         self.look(at: connection, in: self.settings.firstFrameTimeout)
         if self.isDraining { self.end(connection, .draining) }
         return connection
@@ -40,6 +41,7 @@ extension EdgeLoop {
 
     /// The connection is gone.
     func disconnected(_ connection: Connection) {
+        connection.socket.forget()
         self.leave(connection)
         connection.session.end()
         connection.isEnding = true
@@ -51,8 +53,10 @@ extension EdgeLoop {
     func leave(_ connection: Connection) {
         guard let device = connection.device else { return }
         connection.device = nil
-        self.apps[device.app]?.remove(connection, for: device.ordinal)
-        if self.apps[device.app]?.all.isEmpty == true { self.apps[device.app] = nil }
+        if let here = self.apps[device.app] {
+            here.remove(connection, for: device.ordinal)
+            if here.isIdle { self.apps[device.app] = nil }
+        }
         self.directory.close(device, at: .init(loop: self.index, session: connection.id))
     }
 
@@ -72,6 +76,7 @@ extension EdgeLoop {
             connection.write(WebSocketEncoder.close(reason.code, reason.sentence))
             self.look(at: connection, in: self.settings.closeTimeout)
             if reason.isUnreadable {
+                connection.flush()
                 // Its close frame will not be understood: only the end of its bytes tells that it has left.
                 handler.closeOutput()
             } else {

@@ -2,28 +2,22 @@ internal import ApusCore
 internal import ApusWire
 internal import NIOCore
 
-// From a nudge to the devices that are here.
+// From a nudge to the devices that are here: pushes to few at once, pushes to many by walks.
 extension EdgeLoop {
     /// Sends a push to those of the recipients that are here.
     ///
-    /// The smaller side is walked: the recipients, at once, or the connections of the app, at the end of this turn and
-    /// once for all that is rung for until then.
+    /// The smaller side is walked: a few recipients, at once, or the connections of the app, step by step.
     func deliver(_ delivery: Delivery, to recipients: Ordinals) {
         guard let here = self.apps[delivery.deliverable.app],
             delivery.isDeliverable(at: self.services.clocks.now())
         else { return }
-        guard recipients.count < here.all.count else {
-            let isOther = self.wide.first.map { $0.app != delivery.deliverable.app } ?? false
-            if isOther || self.wide.count == WidePush.walkMax { self.fanOut() }
-            self.wide.append(WidePush(delivery, to: recipients))
-            return self.scheduleWalk()
-        }
-        // What was rung for before goes first.
-        self.fanOut()
         var push = EncodedPush(delivery)
+        guard self.isNarrow(recipients, in: here) else { return self.bring(push, to: recipients, in: here) }
         var sent: [Ordinal] = []
         for ordinal in recipients.members {
-            guard let connection = here[ordinal], let buffer = self.nextFrame(&push, for: connection) else { continue }
+            guard let connection = here[ordinal] else { continue }
+            self.overtakeWalks(connection, ordinal, in: here)
+            guard let buffer = self.nextFrame(&push, for: connection) else { continue }
             connection.write(buffer)
             self.noteDirty(connection)
             sent.append(ordinal)
@@ -33,51 +27,6 @@ extension EdgeLoop {
         self.scheduleTurnEnd()
     }
 
-    /// A walk begins at the end of this turn. Where the last one had several pushes to bring, more are on their way as
-    /// a rule, held up by that very walk: then it waits a little for them, and one write brings them all.
-    private func scheduleWalk() {
-        guard !self.isGathering else { return }
-        let delay = min(EdgeSettings.gatheringMax, .nanoseconds(self.lastWalk.duration.nanoseconds / 4))
-        guard self.lastWalk.pushes > 1, delay >= EdgeSettings.gatheringMin else { return self.scheduleTurnEnd() }
-        self.isGathering = true
-        let here = NIOLoopBound(self, eventLoop: self.eventLoop)
-        self.eventLoop.scheduleTask(in: delay) {
-            here.value.isGathering = false
-            here.value.scheduleTurnEnd()
-        }
-    }
-
-    /// Sends what was rung for to a crowd: one walk over the connections of its app, one write to the socket of each.
-    ///
-    /// What is known of a connection lies far from what is known of the one before it, and fetching it costs more than
-    /// anything done with it: so everything is done at one visit.
-    func fanOut() {
-        guard let app = self.wide.first?.app else { return }
-        let start = self.eventLoop.now
-        var pushes = self.wide
-        self.wide = []
-        var joined = JoinedFrames()
-        // A connection that is ended on the way leaves the table; the copy that is walked stays as it is.
-        for connection in self.apps[app]?.all ?? [] {
-            guard let device = connection.device else { continue }
-            var chosen: UInt64 = 0
-            for index in pushes.indices where pushes[index].recipients.contains(device.ordinal) {
-                guard self.nextFrame(&pushes[index].push, for: connection) != nil else { continue }
-                pushes[index].sent.append(device.ordinal)
-                chosen |= 1 << UInt64(index)
-            }
-            guard chosen != 0 else { continue }
-            connection.send(
-                joined.buffer(
-                    of: &pushes, chosen, for: connection.platform, over: connection.outlet.transport,
-                    behind: connection.takeAnswer()))
-        }
-        for push in pushes where !push.sent.isEmpty {
-            self.sent[push.push.delivery.deliverable.id, default: []].append(contentsOf: push.sent)
-        }
-        self.lastWalk = (pushes.count, self.eventLoop.now - start)
-    }
-
     /// What to write to a connection of a push that is rung for; the push counts as sent then.
     ///
     /// - Returns: nil when it gets nothing of it, or not now.
@@ -85,7 +34,11 @@ extension EdgeLoop {
         guard !connection.isEnding,
             let buffer = push.buffer(for: connection.platform, over: connection.outlet.transport)
         else { return nil }
-        switch connection.catchUp.nudged(push.delivery, canWrite: connection.canWrite) {
+        guard let delivery = push.delivery else {
+            if !connection.canWrite { self.owe(buffer.readableBytes, to: connection) }
+            return connection.isEnding ? nil : buffer
+        }
+        switch connection.catchUp.nudged(delivery, canWrite: connection.canWrite) {
         case .send:
             connection.session.owes(acks: 1)
             return buffer
@@ -99,10 +52,20 @@ extension EdgeLoop {
         }
     }
 
+    private func isNarrow(_ recipients: Ordinals, in here: AppConnections) -> Bool {
+        recipients.count < min(here.count, self.settings.narrowMax)
+    }
+
     /// Sends a push no more: another one has taken its place.
     func forget(_ id: MessageID, of app: AppID, at recipients: Ordinals) {
-        self.fanOut()
-        for connection in self.apps[app]?.all ?? [] {
+        guard let here = self.apps[app] else { return }
+        here.cancel(id, for: recipients)
+        guard !self.isNarrow(recipients, in: here) else {
+            for ordinal in recipients.members { here[ordinal]?.catchUp.withdraw(id) }
+            return
+        }
+        // Nothing is written: this takes no longer than a step, however many they are.
+        for connection in here.all {
             guard let device = connection.device, recipients.contains(device.ordinal) else { continue }
             connection.catchUp.withdraw(id)
         }
@@ -110,29 +73,119 @@ extension EdgeLoop {
 
     /// Tells those of the recipients that are here to take a push back.
     func withdraw(_ id: MessageID, of app: AppID, from recipients: Ordinals) {
-        self.fanOut()
+        self.forget(id, of: app, at: recipients)
         guard let here = self.apps[app] else { return }
-        let frame = ServerFrame.withdraw(id)
-        var (webSocket, events): (ByteBuffer?, ByteBuffer?)
-        for connection in here.all {
-            guard let device = connection.device, recipients.contains(device.ordinal) else { continue }
-            connection.catchUp.withdraw(id)
-            switch connection.outlet.transport {
-            case .webSocket:
-                let buffer = webSocket ?? Transport.webSocket.encode(frame)
-                webSocket = buffer
-                self.write(buffer, to: connection)
-            case .events:
-                let buffer = events ?? Transport.events.encode(frame)
-                events = buffer
-                self.write(buffer, to: connection)
-            }
+        var push = EncodedPush(withdrawing: id)
+        guard self.isNarrow(recipients, in: here) else { return self.bring(push, to: recipients, in: here) }
+        for ordinal in recipients.members {
+            guard let connection = here[ordinal], let buffer = self.nextFrame(&push, for: connection) else { continue }
+            connection.write(buffer)
+            self.noteDirty(connection)
         }
     }
 
     /// The app is gone: its devices must not come back.
     func deleted(_ app: AppID) {
-        self.fanOut()
+        self.apps[app]?.cancelWalks()
         for connection in self.apps[app]?.all ?? [] { self.end(connection, .deleted) }
+    }
+}
+
+// A walk goes over all connections of an app and brings each of them, in one write, what was rung for until it began. It
+// goes in steps of a millisecond, between which the loop does whatever else has come: a broadcast to twenty thousand
+// devices takes a fifth of a second, and nobody else's push is to wait for that.
+extension EdgeLoop {
+    /// Adds a push to the next walk of the app.
+    private func bring(_ push: EncodedPush, to recipients: Ordinals, in here: AppConnections) {
+        // Faster than devices can be told: then whoever rings waits, and nothing piles up.
+        if here.next?.isFull == true { self.finishWalks() }
+        if !here.isWalking { self.walking.append(here) }
+        here.add(WidePush(push, to: recipients))
+        if here.walk == nil { self.scheduleStep(after: here.gatheringDelay) }
+    }
+
+    /// The earliest step that is asked for is the one that is done.
+    private func scheduleStep(after delay: TimeAmount) {
+        let instant = self.eventLoop.now + delay
+        if let stepAt, stepAt <= instant { return }
+        self.stepAt = instant
+        let here = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.eventLoop.scheduleTask(deadline: instant) {
+            guard here.value.stepAt == instant else { return }
+            here.value.stepAt = nil
+            here.value.step()
+        }
+    }
+
+    /// A step of the walk of the app whose turn it is.
+    func step() {
+        guard !self.walking.isEmpty else { return }
+        let here = self.walking.removeFirst()
+        self.walkOn(here, until: self.eventLoop.now + self.settings.walkStep)
+        if here.isWalking { self.walking.append(here) } else if here.isIdle { self.apps[here.app] = nil }
+        guard let next = self.walking.first else { return }
+        // A task that follows at once would run before the loop looks at its sockets again.
+        self.scheduleStep(after: max(EdgeSettings.walkPause, self.isWalkUnderWay ? .zero : next.gatheringDelay))
+    }
+
+    /// Whether a walk has begun and is not at its end.
+    var isWalkUnderWay: Bool { self.walking.contains { $0.walk != nil } }
+
+    /// Walks to the end, whatever waits meanwhile.
+    func finishWalks() {
+        while let here = self.walking.first {
+            self.walkOn(here, until: .distantFuture)
+            guard !here.isWalking else { continue }
+            self.walking.removeFirst()
+            if here.isIdle { self.apps[here.app] = nil }
+        }
+    }
+
+    private func walkOn(_ here: AppConnections, until deadline: NIODeadline) {
+        guard let walk = here.walkOn(at: self.eventLoop.now) else { return }
+        walk.dropExpired(at: self.services.clocks.now())
+        var visits = 0
+        while let connection = here.nextOnWalk() {
+            if let device = connection.device, let buffer = self.nextFrames(walk, for: connection, device.ordinal) {
+                connection.send(buffer)
+            }
+            visits += 1
+            // The clock is asked now and then: it costs as much as a visit that brings nothing.
+            if visits % 16 == 0, self.eventLoop.now >= deadline { return }
+            if visits >= self.settings.walkVisitsMax { return }
+        }
+        here.finishWalk(at: self.eventLoop.now)
+        self.isRecordingDue = true
+        self.scheduleTurnEnd()
+        for push in walk.pushes {
+            guard let id = push.push.delivery?.deliverable.id, !push.sent.isEmpty else { continue }
+            self.services.reports.noteSent(id, to: Ordinals(push.sent))
+        }
+    }
+
+    /// Everything that a walk has for a connection, behind what was written to it before.
+    private func nextFrames(_ walk: Walk, for connection: Connection, _ ordinal: Ordinal) -> ByteBuffer? {
+        var chosen: UInt64 = 0
+        for index in walk.pushes.indices where walk.pushes[index].isDue(to: ordinal) {
+            guard self.nextFrame(&walk.pushes[index].push, for: connection) != nil else { continue }
+            walk.pushes[index].sent.append(ordinal)
+            chosen |= 1 << UInt64(index)
+        }
+        guard chosen != 0 else { return nil }
+        return walk.joined.buffer(
+            of: &walk.pushes, chosen, for: connection.platform, over: connection.outlet.transport,
+            behind: connection.takeUnsent())
+    }
+
+    /// Brings a connection at once what walks have for it and would bring later: a push to this device follows, and
+    /// pushes come in order.
+    private func overtakeWalks(_ connection: Connection, _ ordinal: Ordinal, in here: AppConnections) {
+        for walk in here.walks(before: connection) {
+            if let buffer = self.nextFrames(walk, for: connection, ordinal) {
+                connection.write(buffer)
+                self.noteDirty(connection)
+            }
+            for index in walk.pushes.indices { walk.pushes[index].serveAhead(ordinal) }
+        }
     }
 }

@@ -71,6 +71,8 @@ extension EdgeLoop {
     }
 
     func endAll() {
+        // What has been accepted for who is here goes out before they are sent away.
+        self.finishWalks()
         for connection in self.slots.all { self.end(connection, .draining) }
     }
 

@@ -22,23 +22,29 @@ final class EdgeLoop {
     // Gathered during a turn of the loop.
     private var dirty: [Connection] = []
     private var isTurnScheduled = false
-    /// Rung for and not yet sent: pushes of one app to a crowd, in order.
-    var wide: [WidePush] = []
-    /// Whether the walk that brings them waits for more.
-    var isGathering = false
-    /// What the last walk had to bring, and how long it took.
-    var lastWalk = (pushes: 0, duration: TimeAmount.zero)
     var sent: [MessageID: [Ordinal]] = [:]
     var receipts: [GatheredReceipt] = []
     /// Batches of receipts so far that came from crowds; wraps around.
     var crowds: UInt32 = 0
     var isRecording = false
+    /// Whether a walk has ended since receipts were handed over: they wait for that, since the acks of a crowd trickle in
+    /// while it is still being told, and each batch costs a commit.
+    var isRecordingDue = false
+
+    // Pushes to crowds.
+    /// The apps that have some on their way; the first one's turn is next.
+    var walking: [AppConnections] = []
+    /// When the next step of their walks is to come.
+    var stepAt: NIODeadline?
 
     // Heartbeat.
     var wheel: HeartbeatWheel
     var heartbeat: RepeatedTask?
     /// Kept when the last connection of a draining loop is gone and its receipts are durable.
     var emptied: EventLoopPromise<Void>?
+
+    /// So many receipts are a batch that is worth a commit while a walk is under way.
+    private static let recordedMin = 4096
 
     init(
         index: Int, eventLoop: any EventLoop, services: EdgeServices, settings: EdgeSettings,
@@ -107,14 +113,16 @@ extension EdgeLoop {
 
     private func endTurn() {
         self.isTurnScheduled = false
-        if !self.isGathering { self.fanOut() }
         let dirty = self.dirty
         self.dirty = []
-        // A walk may have flushed some on its way.
+        // Something else may have flushed some on its way.
         for connection in dirty where connection.isDirty { connection.flush() }
         let sent = self.sent
         self.sent = [:]
         for (message, ordinals) in sent { self.services.reports.noteSent(message, to: Ordinals(ordinals)) }
-        self.recordGathered()
+        if self.isRecordingDue || !self.isWalkUnderWay || self.receipts.count >= Self.recordedMin {
+            self.isRecordingDue = false
+            self.recordGathered()
+        }
     }
 }

@@ -120,9 +120,9 @@ extension EdgeServer {
         }
         var headers: HTTPHeaders = ["Upgrade": "websocket", "Sec-WebSocket-Accept": handshake.accept]
         if let subprotocol = handshake.subprotocol { headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
-        let source = self.source(of: request)
+        let (source, isPlain) = (self.source(of: request), !request.isSecure)
         return .upgrade(headers: headers) { [self] channel in
-            SessionHandler(loop: try self.here(channel.eventLoop), source: source)
+            SessionHandler(loop: try self.here(channel.eventLoop), source: source, isPlain: isPlain)
         }
     }
 

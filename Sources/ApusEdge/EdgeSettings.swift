@@ -19,6 +19,14 @@ package struct EdgeSettings: Sendable {
     package var crowdMin = 16
     /// How long the answers to the receipts of a crowd wait for the next push to go with.
     package var crowdDelay = TimeAmount.seconds(1)
+    /// A push to fewer devices is sent at once; to more, or to as many as are here, by a walk over the connections.
+    package var narrowMax = 128
+    /// How long a step of a walk takes; whatever else comes to the loop waits that long.
+    package var walkStep = TimeAmount.milliseconds(1)
+    /// Most connections that a step visits.
+    package var walkVisitsMax = 4096
+    /// Between two steps, so that the loop looks at its sockets.
+    static let walkPause = TimeAmount.microseconds(10)
     /// A walk over a crowd waits for further pushes at most this long; a shorter wait than the other is not worth it.
     static let (gatheringMax, gatheringMin) = (TimeAmount.milliseconds(10), TimeAmount.milliseconds(1))
     /// Pushes read from the store at a time while a session catches up.

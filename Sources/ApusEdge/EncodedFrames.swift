@@ -46,16 +46,33 @@ enum Transport: Sendable {
     }
 }
 
-/// One push as it goes to many devices of a loop: encoded at the first device that needs it, and the same buffer
-/// written to every other one of its platform.
+/// One push, or what takes one back, as it goes to many devices of a loop: encoded at the first device that needs it,
+/// and the same buffer written to every other one of its platform.
 struct EncodedPush {
-    let delivery: Delivery
+    private enum Subject {
+        case push(Delivery)
+        case withdrawal(MessageID)
+    }
+
+    private let subject: Subject
     /// By platform and transport; what is nil inside says that those devices get nothing.
     private var buffers: [ByteBuffer??]
 
-    init(_ delivery: Delivery) {
-        self.delivery = delivery
+    init(_ delivery: Delivery) { self.init(.push(delivery)) }
+
+    init(withdrawing id: MessageID) { self.init(.withdrawal(id)) }
+
+    private init(_ subject: Subject) {
+        self.subject = subject
         self.buffers = Array(repeating: .none, count: Platform.allCases.count * 2)
+    }
+
+    /// Nil for what takes a push back.
+    var delivery: Delivery? {
+        switch self.subject {
+        case .push(let delivery): delivery
+        case .withdrawal: nil
+        }
     }
 
     /// - Returns: nil when devices of the platform get nothing of this push.
@@ -67,7 +84,11 @@ struct EncodedPush {
             }
         let index = Int(platform.rawValue) * 2 + offset
         if case .some(let known) = self.buffers[index] { return known }
-        let buffer = transport.encode(self.delivery, for: platform)
+        let buffer =
+            switch self.subject {
+            case .push(let delivery): transport.encode(delivery, for: platform)
+            case .withdrawal(let id): ByteBuffer?.some(transport.encode(.withdraw(id)))
+            }
         self.buffers[index] = .some(buffer)
         return buffer
     }

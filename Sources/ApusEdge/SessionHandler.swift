@@ -13,6 +13,7 @@ final class SessionHandler: ChannelDuplexHandler {
 
     private let loop: EdgeLoop
     private let source: IPAddress?
+    private let isPlain: Bool
     private var decoder = WebSocketDecoder(from: .client)
     /// Set while the handler is in a pipeline.
     private var context: ChannelHandlerContext?
@@ -20,10 +21,13 @@ final class SessionHandler: ChannelDuplexHandler {
     private var isBusy = false
     private var wantsRead = false
 
-    /// - Parameter source: where the device's request came from.
-    init(loop: EdgeLoop, source: IPAddress?) {
+    /// - Parameters:
+    ///   - source: where the device's request came from.
+    ///   - isPlain: whether the bytes of this handler are those of the socket: no TLS is between them.
+    init(loop: EdgeLoop, source: IPAddress?, isPlain: Bool) {
         self.loop = loop
         self.source = source
+        self.isPlain = isPlain
     }
 
     /// The other end of the connection, which may be a proxy.
@@ -35,7 +39,8 @@ final class SessionHandler: ChannelDuplexHandler {
         // A channel that cannot be told keeps its own, smaller bound.
         try? context.channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: bound / 4, high: bound))
-        self.connection = self.loop.connected(self, from: self.source)
+        let socket = self.isPlain ? DirectSocket(of: context) : DirectSocket()
+        self.connection = self.loop.connected(self, from: self.source, socket)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { self.leave() }
@@ -111,18 +116,17 @@ extension SessionHandler {
         context.read()
     }
 
-    func write(_ buffer: ByteBuffer) { self.context?.write(self.wrapOutboundOut(buffer), promise: nil) }
-
-    func flush() { self.context?.flush() }
+    /// Whether the channel holds nothing that was written.
+    var isClear: Bool {
+        guard let options = self.context?.channel.syncOptions else { return false }
+        return (try? options.getOption(.bufferedWritableBytes)) == 0
+    }
 
     /// Writes and flushes, on one way through the pipeline.
     func send(_ buffer: ByteBuffer) { self.context?.writeAndFlush(self.wrapOutboundOut(buffer), promise: nil) }
 
     /// Ends our half of the connection behind what was written.
-    func closeOutput() {
-        self.context?.flush()
-        self.context?.close(mode: .output, promise: nil)
-    }
+    func closeOutput() { self.context?.close(mode: .output, promise: nil) }
 
     func cut() { self.context?.close(promise: nil) }
 }

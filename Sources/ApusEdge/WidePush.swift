@@ -1,22 +1,55 @@
 internal import ApusCore
 internal import NIOCore
 
-/// A push to many devices that waits for the end of the turn in which it was rung for.
+/// A push to many devices, or what takes one back from them, on its way to the connections of one loop.
 struct WidePush {
-    /// Most pushes of one walk: ``JoinedFrames`` tells them apart by the bits of a number.
-    static let walkMax = 64
-
     var push: EncodedPush
-    let recipients: Ordinals
+    /// To whom it goes; who is served ahead of the walk stays in.
+    var recipients: Ordinals
+    /// Who has got it ahead of the walk, or was not to get it then.
+    private(set) var servedAhead: Set<Ordinal> = []
     /// To whom it was written.
     var sent: [Ordinal] = []
 
-    init(_ delivery: Delivery, to recipients: Ordinals) {
-        self.push = EncodedPush(delivery)
+    init(_ push: EncodedPush, to recipients: Ordinals) {
+        self.push = push
         self.recipients = recipients
     }
 
-    var app: AppID { self.push.delivery.deliverable.app }
+    /// Whether a device's turn is still to come.
+    func isDue(to ordinal: Ordinal) -> Bool {
+        self.recipients.contains(ordinal) && (self.servedAhead.isEmpty || !self.servedAhead.contains(ordinal))
+    }
+
+    mutating func serveAhead(_ ordinal: Ordinal) { self.servedAhead.insert(ordinal) }
+}
+
+/// One walk over the connections of an app: what it brings each of them, in one write.
+///
+/// Owner: the ``AppConnections`` that it goes over.
+final class Walk {
+    /// Most pushes of one walk: ``JoinedFrames`` tells them apart by the bits of a number.
+    static let pushesMax = 64
+
+    /// In order.
+    var pushes: [WidePush] = []
+    var joined = JoinedFrames()
+    var beganAt = NIODeadline.uptimeNanoseconds(0)
+
+    var isFull: Bool { self.pushes.count >= Self.pushesMax }
+
+    func cancel(_ id: MessageID, for recipients: Ordinals) {
+        for index in self.pushes.indices where self.pushes[index].push.delivery?.deliverable.id == id {
+            self.pushes[index].recipients.subtract(recipients)
+        }
+    }
+
+    /// Brings nobody a push whose time to live has ended on the way.
+    func dropExpired(at now: Timestamp) {
+        for index in self.pushes.indices where self.pushes[index].push.delivery?.isDeliverable(at: now) == false {
+            self.pushes[index].recipients = Ordinals()
+        }
+    }
 }
 
 /// What the connections of one walk get, each in one buffer: a connection that gets the same frames as the one before
@@ -26,7 +59,7 @@ struct JoinedFrames {
         let chosen: UInt64
         let platform: Platform
         let transport: Transport
-        let answer: ByteBuffer?
+        let unsent: ByteBuffer?
     }
 
     private var key: Key?
@@ -36,14 +69,14 @@ struct JoinedFrames {
     ///
     /// - Parameters:
     ///   - chosen: a bit for each of the pushes; at least one.
-    ///   - answer: what the connection is still to get before them.
+    ///   - unsent: what the connection is still to get before them.
     mutating func buffer(
         of pushes: inout [WidePush], _ chosen: UInt64, for platform: Platform, over transport: Transport,
-        behind answer: ByteBuffer?
+        behind unsent: ByteBuffer?
     ) -> ByteBuffer {
-        let key = Key(chosen: chosen, platform: platform, transport: transport, answer: answer)
+        let key = Key(chosen: chosen, platform: platform, transport: transport, unsent: unsent)
         if self.key == key { return self.buffer }
-        var parts = key.answer.map { [$0] } ?? []
+        var parts = key.unsent.map { [$0] } ?? []
         for index in pushes.indices where chosen >> UInt64(index) & 1 == 1 {
             if let frame = pushes[index].push.buffer(for: key.platform, over: key.transport) { parts.append(frame) }
         }

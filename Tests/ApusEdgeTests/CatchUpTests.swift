@@ -4,14 +4,15 @@ import Testing
 
 /// Pushes by their numbers alone.
 struct Pushes {
-    let start = Timestamp(milliseconds: 1_000_000)
+    var start = Timestamp(milliseconds: 1_000_000)
 
-    func delivery(_ number: Int64, timeToLive: Int = 60, spreadMinutes: Int = 0, dueAt: Timestamp? = nil) throws
-        -> Delivery
-    {
-        let text = #"{"platform":"all","audience":"all","notification":{"alert":"x"}}"#
+    func delivery(
+        _ number: Int64, of app: AppID = AppID(1), timeToLive: Int = 60, spreadMinutes: Int = 0,
+        dueAt: Timestamp? = nil, alert: String = "x"
+    ) throws -> Delivery {
+        let text = #"{"platform":"all","audience":"all","notification":{"alert":"\#(alert)"}}"#
         let message = Message(
-            id: MessageID(number), app: AppID(1), acceptedAt: self.start, timeToLiveSeconds: timeToLive,
+            id: MessageID(number), app: app, acceptedAt: self.start, timeToLiveSeconds: timeToLive,
             spreadMinutes: spreadMinutes, payload: Array(text.utf8), target: Ordinals([0]), targeted: PlatformCounts(),
             online: PlatformCounts(), isBroadcast: true, overrides: nil)
         return Delivery(deliverable: try Deliverable(message: message), dueAt: dueAt ?? self.start)

@@ -37,7 +37,9 @@ import Testing
 
     @Test func `are joined in order behind the answer, and alike for all who get the same`() throws {
         let everybody = Ordinals(0..<100 as Range<Ordinal>)
-        var pushes = try (17...19 as ClosedRange<Int64>).map { WidePush(try Pushes().delivery($0), to: everybody) }
+        var pushes = try (17...19 as ClosedRange<Int64>).map {
+            WidePush(EncodedPush(try Pushes().delivery($0)), to: everybody)
+        }
         let frames = pushes.indices.map { index in
             pushes[index].push.buffer(for: .android, over: .webSocket).map { Array($0.readableBytesView) } ?? []
         }
@@ -56,6 +58,43 @@ import Testing
         #expect(Array(next(0b010, behind: answer).readableBytesView) == Array(answer.readableBytesView) + frames[1])
         // What was joined has not grown into the frame that others still get.
         #expect(Array(next(0b001).readableBytesView) == frames[0])
+    }
+}
+
+@Suite struct `A round of visits` {
+    @Test(arguments: 0..<200 as Range<UInt64>)
+    func `comes to each member that stays once, whoever comes and goes`(_ seed: UInt64) {
+        var numbers = SplitMix64(seed: seed)
+        var order = VisitOrder<Int>()
+        var ranks: [Int: Int] = [:]
+        var (visits, members): ([Int: Int], Set<Int>) = ([:], [])
+        for member in 0..<Int.random(in: 0...20, using: &numbers) {
+            ranks[member] = order.append(member)
+            members.insert(member)
+        }
+        var newcomer = 100
+        order.restart()
+        while true {
+            switch Int.random(in: 0..<4, using: &numbers) {
+            case 0 where newcomer < 110:
+                ranks[newcomer] = order.append(newcomer)
+                members.insert(newcomer)
+                newcomer += 1
+            case 1:
+                guard let leaver = members.randomElement(using: &numbers), let rank = ranks[leaver] else { break }
+                #expect(order.isVisited(rank) == (visits[leaver] != nil))
+                order.remove(at: rank) { ranks[$0] = $1 }
+                members.remove(leaver)
+            default:
+                guard let member = order.next() else {
+                    #expect(members.allSatisfy { visits[$0] == 1 } && visits.values.allSatisfy { $0 == 1 })
+                    #expect(Set(order.members) == members && order.members.count == members.count)
+                    return
+                }
+                visits[member, default: 0] += 1
+            }
+            for member in members { #expect(ranks[member].map { order.members[$0] } == member) }
+        }
     }
 }
 

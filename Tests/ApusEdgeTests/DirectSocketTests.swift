@@ -1,0 +1,88 @@
+import ApusCore
+import ApusWire
+import Glibc
+import NIOCore
+import Testing
+
+@testable import ApusEdge
+
+@Suite(.timeLimit(.minutes(1))) struct `The way past NIO` {
+    @Test func `leaves to the channel what the kernel does not take, in order`() async throws {
+        let stage = try await LoopStage.open()
+        let peer = try await stage.connect(0, sendBufferBytes: 4096)
+        let numbers = 10..<Int64(100)
+        let isWaiting = try await stage.run { loop in
+            for number in numbers {
+                let alert = String(repeating: "y", count: 1500)
+                loop.deliver(try stage.delivery(number, alert: alert), to: Ordinals([0, 1]))
+                loop.finishWalks()
+            }
+            guard case .webSocket(let handler) = loop.slots[peer.session]?.outlet else { return false }
+            return !handler.isClear
+        }
+        #expect(isWaiting)
+        var received: [String] = []
+        while received.count < numbers.count {
+            received += try peer.received()
+            await Task.yield()
+        }
+        #expect(received == numbers.map(String.init))
+        // The channel is empty again: the next push takes the short way, behind all others.
+        try await stage.wait { loop in
+            guard case .webSocket(let handler) = loop.slots[peer.session]?.outlet else { return true }
+            return handler.isClear
+        }
+        let last = try await stage.run { loop in
+            loop.deliver(try stage.delivery(100), to: Ordinals([0, 1]))
+            loop.finishWalks()
+            return try peer.received()
+        }
+        #expect(last == ["100"])
+    }
+
+    @Test func `is open to plain connections alone`() async throws {
+        let stage = try await LoopStage.open()
+        let peers = [try await stage.connect(0, isPlain: true), try await stage.connect(1, isPlain: false)]
+        let (ways, received) = try await stage.run { loop in
+            loop.deliver(try stage.delivery(10), to: Ordinals([0, 1]))
+            loop.finishWalks()
+            return (peers.map { loop.slots[$0.session]?.socket.isOpen }, try peers.map { try $0.received() })
+        }
+        #expect(ways == [true, false])
+        #expect(received == [["10"], ["10"]])
+    }
+
+    @Test func `is closed before the number of its descriptor can be another connection's`() async throws {
+        let stage = try await LoopStage.open()
+        let peer = try await stage.connect(0)
+        let took = try await stage.run { loop -> [Int] in
+            guard let connection = loop.slots[peer.session] else { return [-1] }
+            let frame = ByteBuffer(string: "x")
+            let before = connection.socket.send(frame)
+            // The channel is closed within this call. Nothing else has run on the loop when it returns.
+            connection.cut()
+            return [before, connection.socket.send(frame)]
+        }
+        #expect(took == [1, 0])
+    }
+
+    @Test func `is closed when the other end leaves, and when a write fails`() async throws {
+        let stage = try await LoopStage.open()
+        let (leaver, broken) = (try await stage.connect(0), try await stage.connect(1))
+        let sockets = try await stage.run { loop in
+            NIOLoopBound([leaver, broken].compactMap { loop.slots[$0.session] }, eventLoop: loop.eventLoop)
+        }
+        leaver.leave()
+        try await stage.wait { $0.slots[leaver.session] == nil }
+        #expect(try await stage.run { _ in sockets.value.map(\.socket.isOpen) } == [false, true])
+        let isOpen = try await stage.run { loop in
+            broken.leave()
+            // The kernel refuses the bytes; the channel meets the same error, and closes.
+            loop.deliver(try stage.delivery(10), to: Ordinals([0, 1]))
+            loop.finishWalks()
+            return sockets.value[1].socket.isOpen
+        }
+        #expect(!isOpen)
+        #expect(try await stage.run { $0.slots.count } == 0)
+    }
+}
