@@ -42,6 +42,8 @@ struct Preparation {
     /// The command line that starts the server the cases want.
     var arguments: [String] {
         var arguments = ["--data", self.folder.path, "--api", "127.0.0.1:0", "--edge", "127.0.0.1:0"]
+        // No case is about how long a request may take to arrive, and a build under a sanitizer reads slowly.
+        arguments += ["--limit", "receive_seconds=120"]
         for limit in self.given.limits("server_limits") { arguments += ["--limit", limit] }
         for network in self.given.texts("trust_proxies") { arguments += ["--trust-proxy", network] }
         if self.given.json["https_only"]?.boolean == true { arguments.append("--https-only") }
