@@ -49,9 +49,11 @@ import Testing
             db.trace { event in
                 if case .statement(let statement) = event { statements.append(statement.expandedSQL) }
             }
-            try Self.write(messages, device, record, in: db)
+            var batch = try Batch(db, HotStatements(in: db))
+            try Self.write(messages, device, record, in: &batch)
+            try Self.list(messages, in: &batch)
             try Self.read(app, record.cid, in: db)
-            try Self.schedule(app, record, in: db)
+            try Self.schedule(app, record, in: &batch)
             try Self.upload(app, in: db)
             try Self.remove(app, in: db)
             db.trace(options: [])
@@ -64,16 +66,17 @@ import Testing
     }
 
     private static func write(
-        _ messages: [Message], _ device: Device, _ record: CIDRecord, in db: Database
+        _ messages: [Message], _ device: Device, _ record: CIDRecord, in batch: inout Batch
     ) throws {
-        let (app, now) = (device.app, Fixture.now)
-        for message in messages { _ = try Messages.keep(message, cid: record, in: db) }
-        _ = try Messages.keep(messages[0], cid: nil, in: db)
-        try Messages.withdraw(messages[1].id, of: messages[1].app, at: Fixture.now, in: db)
+        let (app, now, db) = (device.app, Fixture.now, batch.db)
+        for message in messages { _ = try Messages.keep(message, cid: record, in: &batch) }
+        _ = try Messages.keep(messages[0], cid: nil, in: &batch)
+        try Messages.withdraw(messages[1].id, of: messages[1].app, at: Fixture.now, in: batch)
         let receipts = (0..<Receipts.pileMax).map { number in
             Receipt(message: messages[2].id, kind: .received, ordinals: Ordinals([UInt32(number)]))
         }
-        try Receipts.merge(receipts, at: now, in: db)
+        try Receipts.merge(receipts, at: now, in: &batch)
+        try batch.finish()
         _ = try Devices.register(device, in: db)
         var change = DeviceChange()
         change.mobile = "1"
@@ -95,8 +98,25 @@ import Testing
         try Plans.count("p", of: app, at: now, in: db)
     }
 
-    private static func schedule(_ app: AppID, _ cid: CIDRecord, in db: Database) throws {
-        let now = Fixture.now
+    /// Lists messages in the inboxes, and ends their waiting there.
+    private static func list(_ messages: [Message], in batch: inout Batch) throws {
+        let fresh = FreshInbox()
+        fresh.apply(batch.changes)
+        _ = try Inbox.unlisted(batch.marks, in: batch.db)
+        var listing = try Inbox.begin(fresh, in: &batch)
+        try Inbox.go(on: &listing, with: fresh, count: 100, in: &batch)
+        #expect(listing.isDone && batch.marks.listed == batch.lastMessage)
+        let (message, now, db) = (messages[2], Fixture.now, batch.db)
+        let device = DeviceKey(app: message.app, ordinal: 1)
+        _ = try Inbox.messages(for: device, fresh: [message.id], after: MessageID(0), at: now, limit: 9, in: db)
+        _ = try Inbox.numbers(for: device, fresh: [message.id], at: now, in: db)
+        _ = try Inbox.devices(message, .inbox, [:], batch.marks, in: db)
+        try Inbox.end(message.id, for: Ordinals([1]), of: message.app, in: &batch)
+        try Inbox.end(message.id, batch.marks, in: db)
+    }
+
+    private static func schedule(_ app: AppID, _ cid: CIDRecord, in batch: inout Batch) throws {
+        let (now, db) = (Fixture.now, batch.db)
         let id = try #require(ScheduleID("0eac1b80-c2ac-4b69-948b-c65b34b96512"))
         let schedule = Schedule(
             id: id, app: app, name: "n", isEnabled: true, trigger: [], push: [], createdAt: now, nextAt: now,
@@ -105,7 +125,7 @@ import Testing
         _ = try Schedules.change(schedule, in: db)
         let fire = ScheduleFire(dueAt: now, recordedAt: now, outcome: .pushed(MessageID(1)))
         let step = ScheduleStep(schedule: id, app: app, revision: 1, fires: [fire], nextAt: nil)
-        _ = try Schedules.step(step, nil, in: db)
+        _ = try Schedules.step(step, nil, in: &batch)
         _ = try Schedules.live(of: app, at: now, skip: 0, limit: 9, in: db)
         _ = try Schedules.liveCount(of: app, at: now, in: db)
         _ = try Schedules.due(at: now, after: nil, limit: 9, in: db)
@@ -165,8 +185,6 @@ import Testing
         _ = try Plans.plans(of: app, in: db)
         _ = try Messages.message(MessageID(1), in: db)
         _ = try Messages.wide(of: app, at: now, in: db)
-        _ = try Messages.inbox(of: 1, of: app, after: MessageID(0), at: now, limit: 9, in: db)
-        _ = try Messages.waiting(of: 1, of: app, at: now, in: db)
         _ = try Messages.accepted(of: app, since: now, in: db)
         _ = try Receipts.receipts(of: MessageID(3), in: db)
         _ = try CIDs.answer(to: cid, of: app, at: now, in: db)
