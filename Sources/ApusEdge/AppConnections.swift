@@ -75,8 +75,8 @@ extension AppConnections {
         self.walk = nil
     }
 
-    /// How long the next walk should wait for further pushes. Where the last one had several to bring, more are on their
-    /// way as a rule, held up by that very walk: then one write brings them all.
+    /// How long the next walk should wait for further pushes. Where the last one had several to bring, more are on
+    /// their way as a rule, held up by that very walk: then one write brings them all.
     var gatheringDelay: TimeAmount {
         let delay = min(EdgeSettings.gatheringMax, .nanoseconds(self.lastWalk.duration.nanoseconds / 4))
         guard self.lastWalk.pushes > 1, delay >= EdgeSettings.gatheringMin,

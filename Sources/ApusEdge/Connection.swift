@@ -22,8 +22,8 @@ final class Connection {
     }
 
     let outlet: Outlet
-    // What a walk over a crowd looks at and changes comes first and side by side: fetching it costs a delivery more than
-    // anything that is done with it.
+    // What a walk over a crowd looks at and changes comes first and side by side: fetching it costs a delivery more
+    // than anything that is done with it.
     /// The way past NIO; none where there is no such way.
     var socket = DirectSocket()
     /// Where it stands among the connections of its app on this loop.

@@ -45,8 +45,8 @@ struct DirectSocket {
 
     /// Gives the kernel as much as it takes at once. Only while the channel holds nothing that was written before.
     ///
-    /// - Returns: how many bytes it took. The rest must go through the channel, which waits until the kernel takes more,
-    ///   and meets the same error where that was the reason.
+    /// - Returns: how many bytes it took. The rest must go through the channel, which waits until the kernel takes
+    ///   more, and meets the same error where that was the reason.
     func send(_ buffer: ByteBuffer) -> Int {
         guard self.isOpen else { return 0 }
         return buffer.withUnsafeReadableBytes { bytes in

@@ -91,8 +91,8 @@ extension EdgeLoop {
     }
 }
 
-// A walk goes over all connections of an app and brings each of them, in one write, what was rung for until it began. It
-// goes in steps of a millisecond, between which the loop does whatever else has come: a broadcast to twenty thousand
+// A walk goes over all connections of an app and brings each of them, in one write, what was rung for until it began.
+// It goes in steps of a millisecond, between which the loop does whatever else has come: a broadcast to twenty thousand
 // devices takes a fifth of a second, and nobody else's push is to wait for that.
 extension EdgeLoop {
     /// Adds a push to the next walk of the app.

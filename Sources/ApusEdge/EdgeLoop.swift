@@ -27,8 +27,8 @@ final class EdgeLoop {
     /// Batches of receipts so far that came from crowds; wraps around.
     var crowds: UInt32 = 0
     var isRecording = false
-    /// Whether a walk has ended since receipts were handed over: they wait for that, since the acks of a crowd trickle in
-    /// while it is still being told, and each batch costs a commit.
+    /// Whether a walk has ended since receipts were handed over: they wait for that, since the acks of a crowd trickle
+    /// in while it is still being told, and each batch costs a commit.
     var isRecordingDue = false
 
     // Pushes to crowds.

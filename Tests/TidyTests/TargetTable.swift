@@ -36,7 +36,9 @@ struct TargetTable {
             // NIOSSL: PKCS#12. NIOPosix: its threads, for what takes a while.
             theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "ApusEdge": .init(
-            ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"], system: ["Synchronization"]),
+            ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"],
+            // Glibc: the system call for a plain connection's socket.
+            system: ["Synchronization", "Glibc"]),
         "ApusClient": .init(
             ["ApusContract", "ApusWire"], theirs: ["NIOCore", "NIOPosix", "NIOSSL"],
             // Glibc: the system's words for what fails.
