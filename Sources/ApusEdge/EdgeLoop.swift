@@ -33,6 +33,9 @@ final class EdgeLoop {
     /// Batches of receipts so far that came from crowds; wraps around.
     var crowds: UInt32 = 0
     var isRecording = false
+    /// Devices whose credentials, or whose waiting pushes, are asked of the store.
+    var logins = Batches<GatheredLogin>()
+    var openings = Batches<GatheredOpening>()
 
     // Heartbeat.
     var wheel: HeartbeatWheel

@@ -172,7 +172,7 @@ extension SQLiteStore {
     }
 
     package func devices(named names: [RegistrationID]) async throws(StoreError) -> [Device] {
-        try await self.read { db in try Devices.devices(named: names, in: db) }
+        try await self.read { db in try db.atOnce { try Devices.devices(named: names, in: db) } }
     }
 
     package func devices(
@@ -226,9 +226,16 @@ extension SQLiteStore {
     }
 
     package func waiting(
-        of ordinal: Ordinal, in app: AppID, at now: Timestamp
-    ) async throws(StoreError) -> [MessageID] {
-        try await self.read { db in try Messages.waiting(of: ordinal, of: app, at: now, in: db) }
+        of ordinals: [Ordinal], in app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> [Ordinal: [MessageID]] {
+        try await self.read { db in
+            try db.atOnce {
+                try ordinals.reduce(into: [:]) { answer, ordinal in
+                    let waiting = try Messages.waiting(of: ordinal, of: app, at: now, in: db)
+                    if !waiting.isEmpty { answer[ordinal] = waiting }
+                }
+            }
+        }
     }
 
     package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {
