@@ -2,23 +2,25 @@ internal import ApusCore
 internal import ApusWire
 internal import NIOCore
 
+/// How a session that goes live is greeted.
+enum Greeting: Sendable {
+    /// Not at all: it has got its answer.
+    case none
+    /// With the number of pushes that wait.
+    case ready(ref: FrameRef?)
+}
+
+/// A session that has begun, until it is known what waits for its device.
+struct GatheredOpening: Sendable {
+    let connection: SessionID
+    let opening: DeliveryBook.Opening
+    let greeting: Greeting
+}
+
 // From a session's beginning to its being up to date.
 extension EdgeLoop {
-    /// How a session that goes live is greeted.
-    enum Greeting: Sendable {
-        /// Not at all: it has got its answer.
-        case none
-        /// With the number of pushes that wait.
-        case ready(ref: FrameRef?)
-    }
-
-    /// What was found of a device's waiting pushes.
-    private struct Opened: Sendable {
-        let pending: Int
-        let page: [Delivery]
-    }
-
-    /// The device has proved itself. From here on nudges reach the session; what was pushed before is read.
+    /// The device has proved itself. From here on nudges reach the session; what was pushed before is read, together
+    /// with what waits for all others that enter in this turn or while the batch before is under way.
     func enter(_ connection: Connection, as device: EnteredDevice, greeting: Greeting) {
         let key = device.key
         connection.session.entered(framesPerSecond: device.framesPerSecond)
@@ -35,36 +37,66 @@ extension EdgeLoop {
                 if let replaced = loop.slots[old.session] { loop.end(replaced, .replaced) }
             }
         }
-        let (services, pageMax, id) = (self.services, self.settings.pageMax, connection.id)
-        let after = connection.catchUp.beginPage()
+        // Nothing was sent yet, so that the first page begins at the beginning.
+        _ = connection.catchUp.beginPage()
+        let isFirst = self.openings.add(
+            GatheredOpening(
+                connection: connection.id, opening: .init(device: key, waitingMax: device.waitingMax),
+                greeting: greeting))
+        guard isFirst else { return }
+        let here = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.eventLoop.execute { here.value.readInboxes() }
+    }
+
+    private func readInboxes() {
+        let batch = self.openings.next()
+        guard !batch.isEmpty else { return }
+        let (book, pageMax) = (self.services.book, self.settings.pageMax)
         self.later {
+            await book.open(batch.map(\.opening), pageMax: pageMax)
+        } then: { loop, outcomes in
+            for (opening, outcome) in zip(batch, outcomes) { loop.opened(opening, outcome) }
+            loop.readInboxes()
+        }
+    }
+
+    private func opened(_ opening: GatheredOpening, _ outcome: Result<DeliveryBook.Inbox, StoreError>) {
+        guard let connection = self.slots[opening.connection], !connection.isEnding else { return }
+        switch outcome {
+        case .failure(let error):
+            let ref: FrameRef? = if case .ready(let ref) = opening.greeting { ref } else { nil }
+            self.write(.error(Refusal(error)), ref: ref, to: connection)
+            self.end(connection, .overload)
+        case .success(let inbox):
+            guard let page = inbox.page else { return self.readFirstPage(of: inbox, opening) }
+            self.greet(connection, opening.greeting, pending: inbox.count, page)
+        }
+    }
+
+    /// Where the page was not known with the number, or pushes are too many and have to be dropped before.
+    private func readFirstPage(of inbox: DeliveryBook.Inbox, _ opening: GatheredOpening) {
+        let (services, pageMax, key) = (self.services, self.settings.pageMax, opening.opening.device)
+        self.later {
+            for receipts in inbox.excess {
+                _ = await services.committer.commit(.receipts(receipts, at: services.clocks.now()))
+            }
             do throws(StoreError) {
-                let pending = try await services.book.open(key, waitingMax: device.waitingMax) { receipts in
-                    _ = await services.committer.commit(.receipts(receipts, at: services.clocks.now()))
-                }
-                guard pending > 0 else { return Result<_, StoreError>.success(Opened(pending: 0, page: [])) }
-                let page = try await services.book.undelivered(
-                    for: key, after: after, limit: pageMax)
-                return .success(Opened(pending: pending, page: page))
+                let page = try await services.book.undelivered(for: key, after: MessageID(0), limit: pageMax)
+                return Result<_, StoreError>.success(
+                    DeliveryBook.Inbox(count: inbox.count, page: page, excess: []))
             } catch {
                 return .failure(error)
             }
         } then: { loop, outcome in
-            guard let connection = loop.slots[id], !connection.isEnding else { return }
-            switch outcome {
-            case .failure(let error):
-                let ref: FrameRef? = if case .ready(let ref) = greeting { ref } else { nil }
-                loop.write(.error(Refusal(error)), ref: ref, to: connection)
-                loop.end(connection, .overload)
-            case .success(let opened):
-                connection.session.owes(acks: opened.pending)
-                if case .ready(let ref) = greeting {
-                    loop.write(.ready(pending: opened.pending), ref: ref, to: connection)
-                }
-                loop.send(page: opened.page, to: connection)
-                loop.resume(connection)
-            }
+            loop.opened(opening, outcome)
         }
+    }
+
+    private func greet(_ connection: Connection, _ greeting: Greeting, pending: Int, _ page: [Delivery]) {
+        connection.session.owes(acks: pending)
+        if case .ready(let ref) = greeting { self.write(.ready(pending: pending), ref: ref, to: connection) }
+        self.send(page: page, to: connection)
+        self.resume(connection)
     }
 
     /// Reads the next page of what waits.

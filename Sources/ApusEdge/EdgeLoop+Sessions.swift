@@ -16,7 +16,7 @@ extension EdgeLoop {
         self.perform(connection.session.failed(fault), on: connection)
     }
 
-    private func perform(_ action: Session.Action, on connection: Connection) {
+    func perform(_ action: Session.Action, on connection: Connection) {
         switch action {
         case .nothing: break
         case .answer(let frame, let ref): self.write(frame, ref: ref, to: connection)
@@ -24,7 +24,7 @@ extension EdgeLoop {
             self.write(.error(refusal), ref: ref, to: connection)
             if let reason { self.end(connection, reason) }
         case .register(let registration, let ref): self.register(registration, ref, connection)
-        case .login(let login, let ref): self.login(login, ref, connection)
+        case .login(let login, let ref): self.gather(login, ref, connection)
         case .record(let messages, let kind, let ref):
             guard let device = connection.device else { return }
             self.gather(
@@ -65,31 +65,10 @@ extension EdgeLoop {
         } then: { loop, outcome in
             guard let connection = loop.slots[id], !connection.isEnding else { return }
             switch outcome {
-            case .failure(let refusal): loop.perform(connection.session.refused(refusal, ref: ref), on: connection)
+            case .failure(let refusal): loop.refuse(refusal, ref, connection)
             case .success(let device):
                 loop.write(.registered(device.registrationID, secret: device.secret), ref: ref, to: connection)
                 loop.enter(connection, as: services.entered(device.key, device.platform), greeting: .none)
-            }
-        }
-    }
-
-    private func login(_ login: ClientFrame.Login, _ ref: FrameRef?, _ connection: Connection) {
-        let services = self.services
-        self.pause(connection)
-        let (id, source) = (connection.id, connection.source)
-        self.later {
-            do throws(Refusal) {
-                let device = try await services.login(login.registrationID, login.secret, from: source)
-                try await services.devices.change(DeviceChange(.login(login)), of: device.key)
-                return Result<_, Refusal>.success(device)
-            } catch {
-                return .failure(error)
-            }
-        } then: { loop, outcome in
-            guard let connection = loop.slots[id], !connection.isEnding else { return }
-            switch outcome {
-            case .failure(let refusal): loop.perform(connection.session.refused(refusal, ref: ref), on: connection)
-            case .success(let device): loop.enter(connection, as: device, greeting: .ready(ref: ref))
             }
         }
     }

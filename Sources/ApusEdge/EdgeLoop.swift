@@ -30,6 +30,9 @@ final class EdgeLoop {
     /// Whether a walk has ended since receipts were handed over: they wait for that, since the acks of a crowd trickle
     /// in while it is still being told, and each batch costs a commit.
     var isRecordingDue = false
+    /// Devices whose credentials, or whose waiting pushes, are asked of the store.
+    var logins = Batches<GatheredLogin>()
+    var openings = Batches<GatheredOpening>()
 
     // Pushes to crowds.
     /// The apps that have some on their way; the first one's turn is next.

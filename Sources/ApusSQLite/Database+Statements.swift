@@ -45,6 +45,19 @@ extension Database {
         while let row = try rows.next() { try read(row) }
     }
 
+    /// Reads with several statements in one transaction: they see one state of the store, and its locks are taken once
+    /// for all of them.
+    func atOnce<Value>(_ body: () throws -> Value) throws -> Value {
+        var answer: Value?
+        try self.inTransaction(.deferred) {
+            answer = try body()
+            return .commit
+        }
+        // There is one: the body ran to its end, or threw past this.
+        guard let answer else { throw StoreError.unavailable }
+        return answer
+    }
+
     /// Whether there is any row.
     func has(_ sql: String, _ values: (any DatabaseValueConvertible)?...) throws -> Bool {
         let statement = try self.cachedStatement(sql: sql)

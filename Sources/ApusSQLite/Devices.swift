@@ -136,14 +136,27 @@ enum Devices {
 
     /// The latest moment stays, whatever the order in which they come.
     static func seen(_ ordinals: Ordinals, of app: AppID, at now: Timestamp, in db: Database) throws {
-        for ordinal in ordinals.members {
+        for run in Self.runs(of: ordinals) {
             try db.run(
                 """
                 UPDATE devices SET seen_at = ?1
-                WHERE app = ?2 AND ordinal = ?3 AND (seen_at IS NULL OR seen_at < ?1)
+                WHERE app = ?2 AND ordinal BETWEEN ?3 AND ?4 AND (seen_at IS NULL OR seen_at < ?1)
                 """,
-                now.milliseconds, app.number, Int64(ordinal))
+                now.milliseconds, app.number, Int64(run.lowerBound), Int64(run.upperBound))
         }
+    }
+
+    /// Ordinals that follow one another, as those of a crowd do, are one statement.
+    private static func runs(of ordinals: Ordinals) -> [ClosedRange<Ordinal>] {
+        var runs: [ClosedRange<Ordinal>] = []
+        for ordinal in ordinals.members {
+            if let last = runs.last, ordinal - last.upperBound == 1 {
+                runs[runs.count - 1] = last.lowerBound...ordinal
+            } else {
+                runs.append(ordinal...ordinal)
+            }
+        }
+        return runs
     }
 
     /// The index has everything: no row is touched.

@@ -178,7 +178,7 @@ extension SQLiteStore {
     }
 
     package func devices(named names: [RegistrationID]) async throws(StoreError) -> [Device] {
-        try await self.read { db in try Devices.devices(named: names, in: db) }
+        try await self.read { db in try db.atOnce { try Devices.devices(named: names, in: db) } }
     }
 
     package func devices(
@@ -235,11 +235,18 @@ extension SQLiteStore {
     }
 
     package func waiting(
-        of ordinal: Ordinal, in app: AppID, at now: Timestamp
-    ) async throws(StoreError) -> [MessageID] {
-        let device = DeviceKey(app: app, ordinal: ordinal)
-        let fresh = self.fresh.messages(for: device)
-        return try await self.read { db in try Inbox.numbers(for: device, fresh: fresh, at: now, in: db) }
+        of ordinals: [Ordinal], in app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> [Ordinal: [MessageID]] {
+        let devices = ordinals.map { DeviceKey(app: app, ordinal: $0) }
+        let fresh = devices.map { self.fresh.messages(for: $0) }
+        return try await self.read { db in
+            try db.atOnce {
+                try zip(devices, fresh).reduce(into: [:]) { answer, device in
+                    let waiting = try Inbox.numbers(for: device.0, fresh: device.1, at: now, in: db)
+                    if !waiting.isEmpty { answer[device.0.ordinal] = waiting }
+                }
+            }
+        }
     }
 
     package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {

@@ -179,8 +179,6 @@ private struct WaitingOracle {
 extension `The delivery book` {
     /// Opens a device's inbox as a login does.
     fileprivate static func open(_ device: Device, waitingMax: Int, in node: TestCore) async throws -> Int {
-        try await node.core.book.open(device.keyed, waitingMax: waitingMax) { receipts in
-            #expect(await node.core.committer.commit(.receipts(receipts, at: node.clock.now)) == .done)
-        }
+        try await node.open(device, waitingMax: waitingMax)
     }
 }

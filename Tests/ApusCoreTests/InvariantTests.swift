@@ -101,10 +101,10 @@ import Testing
         let id = try await node.push(Sample.broadcast(#""time_to_live": 60"#), of: app)
         node.clock.advance(milliseconds: 59_999)
         #expect(try await node.inbox(of: device) == [id])
-        #expect(try await node.core.book.open(device.keyed, waitingMax: 10) { _ in } == 1)
+        #expect(try await node.open(device, waitingMax: 10) == 1)
         node.clock.advance(milliseconds: 1)
         #expect(try await node.inbox(of: device).isEmpty)
-        #expect(try await node.core.book.open(device.keyed, waitingMax: 10) { _ in } == 0)
+        #expect(try await node.open(device, waitingMax: 10) == 0)
         // Not even when what waits is built anew.
         #expect(try await node.restarted().inbox(of: device).isEmpty)
     }

@@ -20,9 +20,7 @@ import Testing
         let short = try await node.push(Sample.broadcast(#""time_to_live": 60"#), of: app)
         let fleeting = try await node.push(Sample.broadcast(#""time_to_live": 0"#), of: app)
         // Three wait for the device; the oldest of them is dropped.
-        _ = try await node.core.book.open(devices[2].keyed, waitingMax: 2) { receipts in
-            _ = await node.core.committer.commit(.receipts(receipts, at: node.clock.now))
-        }
+        _ = try await node.open(devices[2], waitingMax: 2)
         node.clock.advance(milliseconds: 60_000)
 
         let lines = try await node.lines(of: app)

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusTesting
+import Testing
 
 /// What a test asked for that cannot be.
 struct Unexpected: Error {
@@ -81,6 +82,22 @@ extension TestCore {
         of device: Device, after: MessageID = MessageID(0), limit: Int = 10_000
     ) async throws -> [MessageID] {
         try await self.deliveries(to: device, after: after, limit: limit).map(\.deliverable.id)
+    }
+
+    /// Opens a device's inbox as a login does.
+    ///
+    /// - Returns: how many pushes wait for it.
+    func open(_ device: Device, waitingMax: Int) async throws -> Int {
+        let opened = await self.core.book.open([.init(device: device.keyed, waitingMax: waitingMax)], pageMax: 64)
+        let inbox = try #require(opened.first).get()
+        for receipts in inbox.excess {
+            #expect(await self.core.committer.commit(.receipts(receipts, at: self.clock.now)) == .done)
+        }
+        // Where the page is known already, it is the one that would be read.
+        if let page = inbox.page {
+            #expect(try await page.map(\.deliverable.id) == self.inbox(of: device, limit: 64))
+        }
+        return inbox.count
     }
 
     /// Everything that a device would be sent if it logged in now.

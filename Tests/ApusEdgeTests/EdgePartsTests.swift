@@ -30,6 +30,25 @@ import Testing
     }
 }
 
+@Suite struct `What is asked in batches` {
+    @Test func `goes out at once or with the next batch, in order and bounded`() {
+        var batches = Batches<Int>()
+        let most = Batches<Int>.countMax
+        #expect((0..<(most + 9)).map { batches.add($0) } == [true] + Array(repeating: false, count: most + 8))
+        let first = batches.next()
+        #expect(first == Array(0..<most))
+        let isAlone = batches.add(most + 9)
+        let second = batches.next()
+        #expect(!isAlone && second == Array(most...(most + 9)))
+        // One is under way until it has been asked for the next.
+        let third = batches.next()
+        #expect(third.isEmpty)
+        #expect([7, 8].map { batches.add($0) } == [true, false])
+        let fourth = batches.next()
+        #expect(fourth == [7, 8])
+    }
+}
+
 @Suite struct `The frames of one walk` {
     private static func storage(_ buffer: ByteBuffer) -> UnsafeRawPointer? {
         buffer.withUnsafeReadableBytes(\.baseAddress)

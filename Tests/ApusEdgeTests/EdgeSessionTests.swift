@@ -157,6 +157,37 @@ import Testing
         }
     }
 
+    @Test func `is refused while its neighbours are let in`() async throws {
+        try await EdgeStage.run { stage async throws in
+            var identities: [SimulatedDevice.Identity] = []
+            for _ in 0..<12 { identities.append(try await stage.registerDevice()) }
+            try await stage.push()
+            // More than one batch, however they fall together.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<48 {
+                    let (port, identity) = (stage.port, identities[number % 12])
+                    group.addTask {
+                        try await SimulatedDevice.connect(port: port) { device async throws in
+                            guard number >= 12 else {
+                                #expect(try await device.login(identity) == 1)
+                                _ = try await device.receive("push")
+                                return
+                            }
+                            let id = identity.registrationID
+                            try await device.send(
+                                #"{"op":"login","registration_id":"\#(id)","secret":"\#(number)","ref":\#(number)}"#)
+                            let error = try await device.receive("error")
+                            #expect(error["error"]?["code"]?.integer == 7004)
+                            #expect(error["ref"]?.integer == Int64(number))
+                            #expect(try await device.receiveClose() == 4001)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test func `is closed when its first frame does not come`() async throws {
         var settings = EdgeSettings()
         settings.firstFrameTimeout = .milliseconds(500)

@@ -71,6 +71,13 @@ struct Fixture {
     }
 }
 
+extension SQLiteStore {
+    /// The numbers of what waits for one device.
+    func waiting(of ordinal: Ordinal, in app: AppID, at now: Timestamp) async throws -> [MessageID] {
+        try await self.waiting(of: [ordinal], in: app, at: now)[ordinal] ?? []
+    }
+}
+
 struct Unexpected: Error {
     let what: String
 }

@@ -216,10 +216,10 @@ extension FaultyStore {
     }
 
     package func waiting(
-        of ordinal: Ordinal, in app: AppID, at now: Timestamp
-    ) async throws(StoreError) -> [MessageID] {
+        of ordinals: [Ordinal], in app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> [Ordinal: [MessageID]] {
         try self.reading()
-        return try await self.real.waiting(of: ordinal, in: app, at: now)
+        return try await self.real.waiting(of: ordinals, in: app, at: now)
     }
 
     package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {

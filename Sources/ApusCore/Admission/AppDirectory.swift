@@ -28,14 +28,6 @@ package final class AppDirectory: Sendable {
         self.state.withLock { $0.limits[app] } ?? self.serverLimits
     }
 
-    /// The device with this registration id, whatever its app.
-    func device(named name: RegistrationID, in index: AudienceIndex) -> DeviceKey? {
-        for app in self.state.withLock({ Array($0.byID.keys) }) {
-            if let ordinal = index[app].ordinal(of: name) { return DeviceKey(app: app, ordinal: ordinal) }
-        }
-        return nil
-    }
-
     /// Takes over what the store holds.
     ///
     /// - Returns: the apps that are gone.

@@ -7,7 +7,7 @@
 final class DeviceAdmission: Sendable {
     private struct Attempt: Hashable {
         let source: IPAddress
-        let device: DeviceKey
+        let device: RegistrationID
     }
 
     private let failures: RateLimiter<IPAddress>
@@ -26,23 +26,24 @@ final class DeviceAdmission: Sendable {
         self.incidents = incidents
     }
 
-    /// Before the credentials of a known device are checked.
+    /// Before a device's credentials are checked.
     ///
-    /// - Throws: ``Refusal/Kind/rateLimited`` when logins from there have failed too often, this device's among them.
-    func checkLogin(of device: DeviceKey, from source: IPAddress?) throws(Refusal) {
-        guard let source, self.failedPerMinute < .max else { return }
+    /// - Returns: ``Refusal/Kind/rateLimited`` when logins from there have failed too often, this device's among them;
+    ///   nil when it may try.
+    func refusal(of device: RegistrationID, from source: IPAddress?) -> Refusal? {
+        guard let source, self.failedPerMinute < .max else { return nil }
         let budget = self.failures.peek(source, limit: self.failedPerMinute)
         guard budget.remaining == 0,
             self.failedDevices.peek(Attempt(source: source, device: device), limit: 1).remaining == 0
-        else { return }
-        throw self.tooManyFailures(budget, from: source)
+        else { return nil }
+        return self.tooManyFailures(budget, from: source)
     }
 
     /// A login has failed.
     ///
     /// - Parameter device: nil when the registration id is unknown, which is told in the same words.
     /// - Returns: what to answer.
-    func failedLogin(of device: DeviceKey?, from source: IPAddress?) -> Refusal {
+    func failedLogin(of device: RegistrationID?, from source: IPAddress?) -> Refusal {
         guard let source, self.failedPerMinute < .max else { return Refusal(.badSecret) }
         if let device { _ = self.failedDevices.take(Attempt(source: source, device: device), limit: 1) }
         let budget = self.failures.take(source, limit: self.failedPerMinute)

@@ -7,17 +7,6 @@ internal import Synchronization
 /// without their payloads, with a bitmap of the devices that are done: derived from the store. Recent messages are kept
 /// decoded.
 package final class DeliveryBook: Sendable {
-    /// A message that waits by bitmap.
-    struct Wide: Sendable {
-        /// Without its payload.
-        let message: Message
-        let pace: Pace?
-        /// Received, or dropped: it waits for them no more.
-        var done = Ordinals()
-        /// How many devices of a timed-speed push have been nudged, by rank.
-        var pacedCount = 0
-    }
-
     struct State {
         var recent = RecentMessages()
         /// Every message of an app up to this number is durable, and its nudge has been or is just being published.
@@ -26,8 +15,7 @@ package final class DeliveryBook: Sendable {
         var committedThrough: [AppID: MessageID] = [:]
         /// The greatest number of all apps that was committed since the start.
         var greatest = MessageID(0)
-        /// By app, oldest first.
-        var wide: [AppID: [Wide]] = [:]
+        var wide: [AppID: WideMessages] = [:]
         /// The timed-speed pushes among them that have shares left.
         var paced: [AppID: [MessageID]] = [:]
         /// Timed-speed pushes that have a place and are not committed yet.
@@ -61,7 +49,7 @@ package final class DeliveryBook: Sendable {
         let messages = try await self.store.waitingMessages(of: app, at: now)
         let receipts = try await self.store.receipts(of: messages.map(\.id))
         let wide = messages.map { message in
-            var entry = Wide(message: message, pace: Pace(message))
+            var entry = WideMessages.Entry(message: message, pace: Pace(message))
             let kinds = receipts[message.id] ?? [:]
             entry.done = (kinds[.received] ?? Ordinals()).union(kinds[.dropped] ?? Ordinals())
             // Nobody was online while the node was down: shares that fell due meanwhile are found at login.
@@ -69,7 +57,7 @@ package final class DeliveryBook: Sendable {
             return entry
         }
         self.state.withLock { state in
-            state.wide[app] = wide.isEmpty ? nil : wide
+            state.wide[app] = wide.isEmpty ? nil : WideMessages(wide)
             let paced = wide.filter { $0.pace != nil }.map(\.message.id)
             state.paced[app] = paced.isEmpty ? nil : paced
         }
@@ -167,7 +155,8 @@ extension DeliveryBook {
             state.greatest = max(state.greatest, message.id)
             if let deliverable { state.recent.keep(deliverable) }
             if message.waiting == .bitmap {
-                state.wide[message.app, default: []].append(Wide(message: message.withoutPayload, pace: pace))
+                let entry = WideMessages.Entry(message: message.withoutPayload, pace: pace)
+                state.wide[message.app, default: WideMessages()].append(entry)
                 if pace != nil { state.paced[message.app, default: []].append(message.id) }
             }
             if message.spreadMinutes > 0 { state.releasePaced(of: message.app) }
@@ -260,16 +249,8 @@ extension DeliveryBook.State {
         let ranks: Range<Int>
     }
 
-    /// Where a wide message stands among those of its app, which are in order of their numbers.
-    func index(of id: MessageID, in app: AppID) -> Int? {
-        guard let entries = self.wide[app] else { return nil }
-        var (low, high) = (0, entries.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if entries[middle].message.id < id { low = middle + 1 } else { high = middle }
-        }
-        return low < entries.count && entries[low].message.id == id ? low : nil
-    }
+    /// Where a wide message stands among those of its app.
+    func index(of id: MessageID, in app: AppID) -> Int? { self.wide[app]?.index(of: id) }
 
     func pacedCount(of app: AppID, at now: Timestamp) -> Int {
         let running = (self.paced[app] ?? []).count { id in
@@ -290,17 +271,17 @@ extension DeliveryBook.State {
         let recent = self.recent.remove(id, of: app)
         self.paced[app]?.removeAll { $0 == id }
         guard let index = self.index(of: id, in: app) else { return recent?.message }
-        return self.wide[app]?.remove(at: index).message
+        return self.wide[app]?.remove(at: index)
     }
 
     fileprivate mutating func markDone(_ receipt: Receipt, in app: AppID) {
         guard let index = self.index(of: receipt.message, in: app) else { return }
-        self.wide[app]?[index].done.formUnion(receipt.ordinals)
+        self.wide[app]?.markDone(receipt.ordinals, at: index)
     }
 
     fileprivate mutating func trim(at now: Timestamp) {
         for app in self.wide.keys {
-            self.wide[app]?.removeAll { $0.message.expiresAt < now }
+            self.wide[app]?.trim(at: now)
             if self.wide[app]?.isEmpty == true { self.wide[app] = nil }
         }
     }
@@ -316,7 +297,7 @@ extension DeliveryBook.State {
             let count = pace.dueCount(at: now)
             if count > entry.pacedCount {
                 due.append(Shares(message: entry.message, pace: pace, ranks: entry.pacedCount..<count))
-                self.wide[app]?[index].pacedCount = count
+                self.wide[app]?.notePaced(count, at: index)
             }
             if now >= pace.endsAt { self.paced[app]?.removeAll { $0 == id } }
         }

@@ -8,7 +8,7 @@ package final class DeviceService: Sendable {
     let presence: Presence
     let store: any Store
     let clocks: Clocks
-    private let admission: DeviceAdmission
+    let admission: DeviceAdmission
     /// What was imported up to here is in the index.
     let adopted: Mutex<ImportPlace>
 
@@ -64,23 +64,6 @@ package final class DeviceService: Sendable {
         }
     }
 
-    /// A device that proved who it is.
-    package struct LoggedIn: Sendable, Equatable {
-        /// Where its bits stand.
-        package let key: DeviceKey
-        /// As it was registered.
-        package let platform: Platform
-        /// The name that it logged in with.
-        package let registrationID: RegistrationID
-
-        /// Takes what a login found.
-        package init(key: DeviceKey, platform: Platform, registrationID: RegistrationID) {
-            self.key = key
-            self.platform = platform
-            self.registrationID = registrationID
-        }
-    }
-
     /// Registers a device; durable when it returns.
     ///
     /// - Parameter source: where the wish comes from; nil counts for no address.
@@ -112,30 +95,6 @@ package final class DeviceService: Sendable {
         throw Refusal(.internalFault)
     }
 
-    /// Checks a device's credentials.
-    ///
-    /// - Parameter source: where it comes from; nil counts for no address.
-    /// - Throws: ``Refusal/Kind/badSecret`` for an unknown id and a wrong secret alike, ``Refusal/Kind/rateLimited`` in
-    ///   its place once too many have failed from there, ``Refusal/Kind/blacklisted``.
-    package func login(
-        _ registrationID: String, secret: String, from source: IPAddress? = nil
-    ) async throws(Refusal) -> LoggedIn {
-        guard let name = RegistrationID(registrationID), let key = self.directory.device(named: name, in: self.index),
-            let app = self.directory.app(key.app)
-        else {
-            _ = Self.nobody.matches(secret)
-            throw self.admission.failedLogin(of: nil, from: source)
-        }
-        try self.admission.checkLogin(of: key, from: source)
-        let stored: Device?
-        do { stored = try await self.store.device(key.ordinal, of: key.app) } catch { throw Refusal(error) }
-        guard let device = stored, (device.secret ?? Self.nobody).matches(secret), device.secret != nil else {
-            throw self.admission.failedLogin(of: key, from: source)
-        }
-        guard !app.isBlocked else { throw Refusal(.blacklisted) }
-        return LoggedIn(key: key, platform: device.platform, registrationID: device.registrationID)
-    }
-
     /// Changes a device; durable, and seen by the next push, when it returns.
     package func change(_ change: DeviceChange, of key: DeviceKey) async throws(Refusal) {
         guard !change.isEmpty else { return }
@@ -159,6 +118,4 @@ package final class DeviceService: Sendable {
 
     private static let registrationIDDigits = 19
     private static let secretDigits = 32
-    /// What an unknown device's secret is compared with, so that the answer takes as long.
-    private static let nobody = SecretHash(hashing: RandomText.hex(digits: 32))
 }

@@ -62,8 +62,11 @@ package protocol Store: AccountStore, UploadStore {
     func inbox(
         of ordinal: Ordinal, in app: AppID, after: MessageID, at now: Timestamp, limit: Int
     ) async throws(StoreError) -> [Message]
-    /// The numbers of what ``inbox(of:in:after:at:limit:)`` would give in all, oldest first.
-    func waiting(of ordinal: Ordinal, in app: AppID, at now: Timestamp) async throws(StoreError) -> [MessageID]
+    /// The numbers of what ``inbox(of:in:after:at:limit:)`` would give in all, oldest first, for each of the devices;
+    /// those for whom nothing waits are absent.
+    func waiting(
+        of ordinals: [Ordinal], in app: AppID, at now: Timestamp
+    ) async throws(StoreError) -> [Ordinal: [MessageID]]
     /// Everything that an app accepted from a moment on, with empty payloads: what daily limits are counted from.
     func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message]
 
