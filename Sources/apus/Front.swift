@@ -28,7 +28,7 @@ final class Front: HTTPResponder {
         self.responder.withLock { $0 }?.bodyIntake(for: target, method) ?? .whole(max: self.bodyMaxBytes)
     }
 
-    func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
+    nonisolated(nonsending) func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         if let refusal = self.phase.refusal { throw refusal }
         if request.target.segments == ["healthz"] {
             guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
