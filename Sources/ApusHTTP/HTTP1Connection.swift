@@ -55,8 +55,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     private var readIsHeld = false
     private var droppedBytes = 0
 
-    /// The most bytes that wait unparsed while a request is answered. Reads are held back then, so only the rest of a
-    /// socket that the client has closed can come to more; the connection then ends with the current answer.
+    /// The most bytes that wait unparsed while a request is answered. One read ahead brings no more, so only the rest
+    /// of a socket that the client has closed can come to more; the connection then ends with the current answer.
     private static let waitingBytesMax = 256 << 10
 
     init(_ gate: Gate) { self.gate = gate }
