@@ -10,6 +10,10 @@ let ours: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// Where every request comes through, an async function runs where its caller does: a hop for each call, and another
+// for each return, would be half of what a push costs.
+let inPlace = ours + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
+
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
@@ -24,8 +28,10 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 /// One target of the product: arrows point down only, which `TidyTests` checks against the sources.
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: ours)
+func room(
+    _ name: String, _ dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting] = ours
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -50,10 +56,10 @@ let package = Package(
         room("ApusContract"),
         room("ApusRoaring", ["CRoaring"]),
         room("ApusWire", ["ApusContract", crypto, nioCore]),
-        room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]),
-        room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto]),
+        room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging], inPlace),
+        room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto], inPlace),
         room("ApusSQLite", ["ApusCore", grdb, sqlite]),
-        room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL]),
+        room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL], inPlace),
         room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioHTTP1]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(

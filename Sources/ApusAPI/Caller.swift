@@ -11,10 +11,14 @@ struct Caller: Sendable {
 
     /// - Parameter proxies: peers whose forwarding headers are believed; everybody else's are ignored.
     init(_ request: HTTPRequest, trusting proxies: [AddressBlock]) {
-        let peer = request.peer?.ipAddress
+        let peer = request.peerBytes.flatMap { IPAddress(networkBytes: $0) }
+        guard let peer, proxies.contains(where: { $0.contains(peer) }) else {
+            self.address = peer
+            self.isSecure = request.isSecure
+            return
+        }
         self.address = IPAddress(peer: peer, forwarded: request.headers["X-Forwarded-For"], trusting: proxies)
-        let isForwarded = peer.flatMap { IPAddress($0) }.map { peer in proxies.contains { $0.contains(peer) } } ?? false
         let isSecureThere = request.headers.first(name: "X-Forwarded-Proto")?.lowercased() == "https"
-        self.isSecure = request.isSecure || (isForwarded && isSecureThere)
+        self.isSecure = request.isSecure || isSecureThere
     }
 }

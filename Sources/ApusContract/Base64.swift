@@ -20,9 +20,10 @@ package enum Base64 {
     }
 
     /// - Returns: nil for anything that ``encode(_:)`` would not have written, missing padding apart.
-    package static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? { Self.decode(bytes: Array(text)) }
+    package static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? { Self.decode(Array(text)) }
 
-    private static func decode(bytes text: [UInt8]) -> [UInt8]? {
+    /// The same of bytes that lie in one piece.
+    package static func decode(_ text: [UInt8]) -> [UInt8]? {
         let body = text.prefix { $0 != UInt8(ascii: "=") }
         let padding = text.count - body.count
         guard padding <= 2, text.suffix(padding).allSatisfy({ $0 == UInt8(ascii: "=") }),

@@ -15,7 +15,7 @@ package struct AppKey: Hashable, Sendable {
 
     /// Whether the text has the shape that keys and secrets share.
     package static func isLegal(_ text: String) -> Bool {
-        text.utf8.count == Self.length && text.utf8.allSatisfy(\.isLetterOrDigit)
+        text.utf8.count == Self.length && text.hasOnly(\.isLetterOrDigit)
     }
 }
 
@@ -31,9 +31,7 @@ package struct RegistrationID: Hashable, Sendable {
 
     /// - Returns: nil when the text is malformed.
     package init?(_ text: String) {
-        guard (1...Self.sizeMaxBytes).contains(text.utf8.count), text.utf8.allSatisfy(\.isIdentifier) else {
-            return nil
-        }
+        guard (1...Self.sizeMaxBytes).contains(text.utf8.count), text.hasOnly(\.isIdentifier) else { return nil }
         self.text = text
     }
 }
@@ -175,6 +173,36 @@ package enum Label {
             default: scalar.properties.isIdeographic
             }
         }
+    }
+}
+
+extension String {
+    /// Whether all bytes of UTF-8 are of this kind: looked at in one piece, which is several times faster than one by
+    /// one through the string.
+    package func hasOnly(_ isLegal: (UInt8) -> Bool) -> Bool {
+        var text = self
+        return text.withUTF8 { bytes in
+            for byte in bytes where !isLegal(byte) { return false }
+            return true
+        }
+    }
+
+    /// Takes bytes as they are.
+    ///
+    /// - Returns: nil when they are no UTF-8.
+    package init?(checked bytes: UnsafeRawBufferPointer) {
+        // ASCII, as nearly everything is, needs no validation of its own.
+        if bytes.contains(where: { $0 >= 0x80 }) {
+            self.init(validating: bytes, as: UTF8.self)
+        } else {
+            self.init(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    /// Takes bytes as they are; see ``init(checked:)-(UnsafeRawBufferPointer)``.
+    package init?(checked bytes: ArraySlice<UInt8>) {
+        guard let text = bytes.withUnsafeBytes({ Self(checked: $0) }) else { return nil }
+        self = text
     }
 }
 

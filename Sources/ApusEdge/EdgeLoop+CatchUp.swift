@@ -44,8 +44,8 @@ extension EdgeLoop {
                 connection: connection.id, opening: .init(device: key, waitingMax: device.waitingMax),
                 greeting: greeting))
         guard isFirst else { return }
-        let here = NIOLoopBound(self, eventLoop: self.eventLoop)
-        self.eventLoop.execute { here.value.readInboxes() }
+        let loop = NIOLoopBound(self, eventLoop: self.eventLoop)
+        self.eventLoop.execute { loop.value.readInboxes() }
     }
 
     private func readInboxes() {

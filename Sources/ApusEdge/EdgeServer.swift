@@ -39,7 +39,14 @@ package final class EdgeServer: HTTPResponder {
             uniqueKeysWithValues: eventLoops.enumerated().map { (ObjectIdentifier($1), $0) })
         for door in doors.all { door.enter { $0.start() } }
         // The bus outlives this edge and knows no way to leave it.
-        services.bus.subscribe { [weak doors] nudge in
+        services.bus.subscribe { [weak doors, presence = services.presence] nudge in
+            // Most pushes are for devices that are elsewhere. One that comes at this very moment counts as online
+            // before it reads the store, and what is rung for is in there.
+            if case .deliver(let push, to: let recipients, dueAt: _) = nudge,
+                !presence.isAnyOnline(among: recipients, of: push.app)
+            {
+                return
+            }
             for door in doors?.all ?? [] { door.enter { $0.take(nudge) } }
         }
     }

@@ -4,8 +4,8 @@ import NIOHTTP1
 
 /// One HTTP/1 connection: bytes in, requests to the responder one at a time, bytes out.
 ///
-/// Belongs to its event loop. While a request is being answered nothing is read from the socket, so what a client
-/// pipelines waits in the kernel; requests that came in the same read wait in `input`. Every way out of a connection is
+/// Belongs to its event loop. While a request is being answered at most one read is made ahead of the answer: it waits
+/// in `input`, and what a client pipelines beyond it waits in the kernel. Every way out of a connection is
 /// the same: the last answer, the end of our output, and a bounded while of reading on, so that the answer is not
 /// overtaken by a reset.
 final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
@@ -21,9 +21,9 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         case receiving
         /// The responder is at work while the body arrives; reads are held back unless it waits for more.
         case uploading(BodyStream)
-        /// The responder is at work; reads are held back.
+        /// The responder is at work; reads are held back as soon as something waits.
         case responding
-        /// The answer waits for the client to take it; reads are held back.
+        /// The answer waits for the client to take it; reads are held back as soon as something waits.
         case writing
         case streaming(AnswerStream)
         /// The last answer is written; what still comes is dropped.
@@ -55,8 +55,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     private var readIsHeld = false
     private var droppedBytes = 0
 
-    /// The most bytes that wait unparsed while a request is answered. Reads are held back then, so only the rest of a
-    /// socket that the client has closed can come to more; the connection then ends with the current answer.
+    /// The most bytes that wait unparsed while a request is answered. One read ahead brings no more, so only the rest
+    /// of a socket that the client has closed can come to more; the connection then ends with the current answer.
     private static let waitingBytesMax = 256 << 10
 
     init(_ gate: Gate) { self.gate = gate }
@@ -130,7 +130,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
 
     private var holdsReads: Bool {
         switch self.phase {
-        case .responding, .writing: true
+        // One read ahead: to have the socket watched no more, and then again, would cost each request two system calls.
+        case .responding, .writing: self.input.readableBytes > 0
         case .uploading(let body): !body.isAwaited
         case .idle, .receiving, .streaming, .closing, .ended: false
         }

@@ -119,9 +119,12 @@ extension HTTPAnswer {
     /// Whether the answer can go out as it is: no empty body, and no header that would break out of its line.
     var isSound: Bool {
         if case .whole(_, _, let body) = self.content, body.readableBytes == 0 { return false }
-        return self.headers.allSatisfy { name, value in
-            !name.isEmpty && name.utf8.allSatisfy(\.isTokenCharacter) && value.utf8.allSatisfy { !$0.isControl }
+        for (name, value) in self.headers {
+            guard !name.isEmpty, name.hasOnly(\.isTokenCharacter), value.hasOnly({ !$0.isControl }) else {
+                return false
+            }
         }
+        return true
     }
 }
 

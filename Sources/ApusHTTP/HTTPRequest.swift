@@ -29,6 +29,16 @@ package struct HTTPRequest: Sendable {
         self.isSecure = isSecure
     }
 
+    /// The address of ``peer``: 4 or 16 bytes in network order; nil when it has none.
+    package var peerBytes: [UInt8]? {
+        switch self.peer {
+        // Behind family and port, and behind the flow label too: the same on every system that speaks sockets.
+        case .v4(let address): withUnsafeBytes(of: address.address) { Array($0[4..<8]) }
+        case .v6(let address): withUnsafeBytes(of: address.address) { Array($0[8..<24]) }
+        case .unixDomainSocket, nil: nil
+        }
+    }
+
     /// Whether the caller takes `application/json`.
     ///
     /// False only when there is an `Accept` whose most specific match for JSON is missing or has `q=0`.

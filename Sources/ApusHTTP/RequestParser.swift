@@ -217,7 +217,7 @@ extension RequestParser {
         else { throw Malformation("The request line is not legal") }
         self.target = RequestTarget(bytes: UnsafeRawBufferPointer(rebasing: line[(first + 1)..<max(last, first + 1)]))
         guard last > first + 1 else { throw Malformation("The request line has no HTTP version") }
-        switch String(decoding: line[(last + 1)...], as: UTF8.self) {
+        switch Self.text(line[(last + 1)...]) {
         case "HTTP/1.1": self.version = .http1_1
         case "HTTP/1.0": self.version = .http1_0
         default: throw Malformation("The HTTP version must be 1.1 or 1.0")
@@ -233,15 +233,23 @@ extension RequestParser {
 
     /// Reads `Name: value`.
     private static func field(_ line: UnsafeRawBufferPointer) throws(Malformation) -> (String, String) {
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0,
-            line[..<colon].allSatisfy(\.isTokenCharacter)
-        else { throw Malformation("A header is not legal") }
-        var value = line[(colon + 1)...]
-        while let first = value.first, first.isBlank { value.removeFirst() }
+        var colon = 0
+        while colon < line.count, line[colon].isTokenCharacter { colon += 1 }
+        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
+            throw Malformation("A header is not legal")
+        }
+        var (start, end) = (colon + 1, line.count)
+        while start < end, line[start].isBlank { start += 1 }
         // A tab at the end stays, so that it spoils a length or a coding: not every reader drops it.
-        while value.last == UInt8(ascii: " ") { value.removeLast() }
-        guard !value.contains(where: \.isControl) else { throw Malformation("A header holds control characters") }
-        return (String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self))
+        while start < end, line[end - 1] == UInt8(ascii: " ") { end -= 1 }
+        for index in start..<end where line[index].isControl {
+            throw Malformation("A header holds control characters")
+        }
+        return (Self.text(line[..<colon]), Self.text(line[start..<end]))
+    }
+
+    private static func text(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
+        String(decoding: UnsafeRawBufferPointer(rebasing: bytes), as: UTF8.self)
     }
 
     private mutating func expect(_ body: RequestFraming.Body) {

@@ -1,3 +1,5 @@
+import ApusContract
+
 /// Where a request goes: the path in segments and the query in pairs, both decoded once.
 ///
 /// - Path: runs of `/` count as one, one at the end counts for nothing, each segment is percent-decoded as UTF-8, `+`
@@ -81,7 +83,7 @@ package struct RequestTarget: Sendable, Equatable {
     /// - Returns: nil for broken percent-encoding, for what is not UTF-8, and for NUL.
     fileprivate static func decode(_ bytes: Slice<UnsafeRawBufferPointer>, plusIsSpace: Bool) -> String? {
         let needsWork = bytes.contains { $0 == UInt8(ascii: "%") || (plusIsSpace && $0 == UInt8(ascii: "+")) }
-        guard needsWork else { return String(validating: bytes, as: UTF8.self) }
+        guard needsWork else { return String(checked: UnsafeRawBufferPointer(rebasing: bytes)) }
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         var position = bytes.startIndex
@@ -101,7 +103,7 @@ package struct RequestTarget: Sendable, Equatable {
                 position += 1
             }
         }
-        return String(validating: decoded, as: UTF8.self)
+        return String(checked: decoded[...])
     }
 }
 

@@ -43,9 +43,11 @@ package struct RoaringSet: Sendable {
     package init() { self.init(owning: roaring_bitmap_create()) }
 
     /// The set of these numbers, in whatever order they come.
-    package init(_ members: some Sequence<UInt32>) {
-        let list = ContiguousArray(members)
-        self.init(owning: list.withUnsafeBufferPointer { roaring_bitmap_of_ptr($0.count, $0.baseAddress) })
+    package init(_ members: some Sequence<UInt32>) { self.init(Array(members)) }
+
+    /// The set of these numbers, in whatever order they come.
+    package init(_ members: [UInt32]) {
+        self.init(owning: members.withUnsafeBufferPointer { roaring_bitmap_of_ptr($0.count, $0.baseAddress) })
     }
 
     /// Every number of the range.
@@ -128,6 +130,9 @@ extension RoaringSet {
     package func subtracting(_ other: RoaringSet) -> RoaringSet {
         RoaringSet(owning: roaring_bitmap_andnot(self.bitmap, other.bitmap))
     }
+
+    /// Whether there is a member of both; cheaper than counting them.
+    package func intersects(_ other: RoaringSet) -> Bool { roaring_bitmap_intersect(self.bitmap, other.bitmap) }
 
     /// The size of the intersection, without building it.
     package func intersectionCount(_ other: RoaringSet) -> Int {

@@ -39,7 +39,7 @@ final class Front: HTTPResponder {
         self.behind.withLock { $0 }?.responder.bodyIntake(for: target, method) ?? .whole(max: self.bodyMaxBytes)
     }
 
-    func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
+    nonisolated(nonsending) func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         if let refusal = self.phase.refusal { throw refusal }
         let behind = self.behind.withLock { $0 }
         if request.target.segments == ["healthz"] {

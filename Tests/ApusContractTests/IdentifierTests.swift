@@ -15,6 +15,16 @@ import Testing
         #expect(CID(String(repeating: "a", count: 128)) != nil && CID(String(repeating: "a", count: 129)) == nil)
     }
 
+    @Test(arguments: [[], [0x61], [0xC3, 0xA9], [0x61, 0xE5, 0xAF, 0x92]] as [[UInt8]])
+    func `is made of bytes that are UTF-8`(_ bytes: [UInt8]) {
+        #expect(String(checked: bytes[...]).map { Array($0.utf8) } == bytes)
+    }
+
+    @Test(arguments: [[0x80], [0x61, 0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xFF]] as [[UInt8]])
+    func `is not made of other bytes`(_ bytes: [UInt8]) {
+        #expect(String(checked: bytes[...]) == nil)
+    }
+
     @Test(
         arguments: [
             ("1", 1), ("007", 7), ("9223372036854775807", .max), ("9223372036854775808", nil), ("0", nil), ("", nil),

@@ -14,6 +14,13 @@ import Testing
         ] as [(String, [UInt8])])
     func `is read from its text`(_ text: String, _ bytes: [UInt8]) {
         #expect(IPAddress(text)?.bytes == bytes)
+        #expect(IPAddress(networkBytes: bytes)?.bytes == bytes)
+    }
+
+    @Test func `is read from the bytes of a socket`() {
+        let mapped: [UInt8] = Array(repeating: 0, count: 10) + [0xFF, 0xFF, 192, 0, 2, 1]
+        #expect(IPAddress(networkBytes: mapped)?.text == "192.0.2.1")
+        for count in [0, 3, 5, 15, 17] { #expect(IPAddress(networkBytes: Array(repeating: 1, count: count)) == nil) }
     }
 
     @Test(arguments: [

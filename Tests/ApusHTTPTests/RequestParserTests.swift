@@ -31,6 +31,13 @@ import Testing
         #expect(try #require(try parsing.next()).head.method == .RAW(value: "BREW-42!"))
     }
 
+    @Test func `knows the characters of a token`() {
+        let others = "\"(),/:;<=>?@[\\]{}".utf8
+        for byte in UInt8.min ... .max {
+            #expect(byte.isTokenCharacter == (byte > 0x20 && byte < 0x7F && !others.contains(byte)))
+        }
+    }
+
     @Test func `keeps raw spaces of a query`() throws {
         let parsing = Parsing("GET /u?start=2014-06-11 09&x HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(try #require(try parsing.next()).head.target.query["start"] == "2014-06-11 09")

@@ -39,6 +39,7 @@ import Testing
         #expect(a.intersection(b).members == left.intersection(right).sorted())
         #expect(a.subtracting(b).members == left.subtracting(right).sorted())
         #expect(a.intersectionCount(b) == left.intersection(right).count)
+        #expect(a.intersects(b) == !left.isDisjoint(with: right))
         var (or, and, not) = (a, a, a)
         or.formUnion(b)
         and.formIntersection(b)

@@ -7,6 +7,19 @@ package struct IPAddress: Hashable, Sendable {
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
+    /// Takes the bytes of a socket's other end; an IPv4-mapped address becomes IPv4.
+    ///
+    /// - Returns: nil unless there are 4 or 16 of them.
+    package init?(networkBytes bytes: [UInt8]) {
+        switch bytes.count {
+        case 4: self.bytes = bytes
+        case 16:
+            let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+            self.bytes = isMapped ? Array(bytes[12...]) : bytes
+        default: return nil
+        }
+    }
+
     /// Reads the text form; an IPv6 zone (`%eth0`) is dropped, an IPv4-mapped address becomes IPv4.
     ///
     /// - Returns: nil when the text is no address.
@@ -15,11 +28,9 @@ package struct IPAddress: Hashable, Sendable {
         var six = in6_addr()
         let bare = text.prefix { $0 != "%" }
         if inet_pton(AF_INET, String(bare), &four) == 1 {
-            self.bytes = withUnsafeBytes(of: &four, Array.init)
+            self.init(networkBytes: withUnsafeBytes(of: &four, Array.init))
         } else if inet_pton(AF_INET6, String(bare), &six) == 1 {
-            let bytes = withUnsafeBytes(of: &six, Array.init)
-            let mapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-            self.bytes = mapped ? Array(bytes[12...]) : bytes
+            self.init(networkBytes: withUnsafeBytes(of: &six, Array.init))
         } else {
             return nil
         }
@@ -32,6 +43,11 @@ package struct IPAddress: Hashable, Sendable {
     /// - Returns: nil when the peer has no IP address.
     package init?(peer: String?, forwarded: [String], trusting proxies: [AddressBlock]) {
         guard let peer, let peer = IPAddress(peer) else { return nil }
+        self.init(peer: peer, forwarded: forwarded, trusting: proxies)
+    }
+
+    /// Finds where a request comes from, as ``init(peer:forwarded:trusting:)-(String?,_,_)``.
+    package init(peer: IPAddress, forwarded: [String], trusting proxies: [AddressBlock]) {
         func isTrusted(_ address: IPAddress) -> Bool { proxies.contains { $0.contains(address) } }
         var address = peer
         // Each proxy appends whom it heard from: read from the right until somebody who is not one of ours, or until

@@ -42,23 +42,26 @@ package final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     private func count(_ key: Key, limit: Int, adding calls: Int) -> Budget {
         let now = self.clocks.monotonicNanoseconds()
         let length = UInt64(Self.windowSeconds) * 1_000_000_000
-        return self.windows.withLock { windows in
-            var window = windows[key] ?? Window(startNanoseconds: now, count: 0)
+        func counted(_ window: inout Window) -> Budget {
             if window.age(at: now) >= length { window = Window(startNanoseconds: now, count: 0) }
             window.count += calls
-            if calls > 0 {
-                if windows.count >= Self.windowsMax, windows[key] == nil {
-                    windows = windows.filter { $0.value.age(at: now) < length }
-                    // Still full of running windows: a flood of keys. Begin anew rather than grow.
-                    if windows.count >= Self.windowsMax { windows.removeAll(keepingCapacity: true) }
-                }
-                windows[key] = window
-            }
             let leftNanoseconds = length - window.age(at: now)
             return Budget(
                 limit: limit, remaining: max(0, limit - window.count),
                 resetSeconds: max(1, Int((leftNanoseconds + 999_999_999) / 1_000_000_000)),
                 isWithin: window.count <= limit)
+        }
+        return self.windows.withLock { windows in
+            guard calls > 0 else {
+                var window = windows[key] ?? Window(startNanoseconds: now, count: 0)
+                return counted(&window)
+            }
+            if windows.count >= Self.windowsMax, windows[key] == nil {
+                windows = windows.filter { $0.value.age(at: now) < length }
+                // Still full of running windows: a flood of keys. Begin anew rather than grow.
+                if windows.count >= Self.windowsMax { windows.removeAll(keepingCapacity: true) }
+            }
+            return counted(&windows[key, default: Window(startNanoseconds: now, count: 0)])
         }
     }
 }

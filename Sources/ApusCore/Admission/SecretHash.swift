@@ -27,17 +27,25 @@ package struct SecretHash: Sendable, Equatable {
     }
 
     private init(hashing secret: String, salt: [UInt8]) {
-        var hash = SHA256()
-        hash.update(data: salt)
-        hash.update(data: Array(secret.utf8))
-        self.init(salt: salt, digest: Array(hash.finalize()))
+        self.init(salt: salt, digest: Array(Self.digest(of: secret, salt)))
     }
 
     /// Whether this is the secret, in time that does not depend on where the two differ.
     package func matches(_ secret: String) -> Bool {
-        let other = SecretHash(hashing: secret, salt: self.salt).digest
-        guard other.count == self.digest.count else { return false }
-        return zip(other, self.digest).reduce(into: UInt8(0)) { $0 |= $1.0 ^ $1.1 } == 0
+        Self.digest(of: secret, self.salt).withUnsafeBytes { other in
+            guard other.count == self.digest.count else { return false }
+            var difference: UInt8 = 0
+            for (index, byte) in self.digest.enumerated() { difference |= byte ^ other[index] }
+            return difference == 0
+        }
+    }
+
+    private static func digest(of secret: String, _ salt: [UInt8]) -> SHA256.Digest {
+        var hash = SHA256()
+        salt.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        var secret = secret
+        secret.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+        return hash.finalize()
     }
 }
 

@@ -113,7 +113,8 @@ package final class AppAudience: Sendable {
 
     /// How many devices of the set there are on each platform.
     package func counts(of ordinals: Ordinals) -> PlatformCounts {
-        self.state.withLock { state in
+        guard !ordinals.isEmpty else { return PlatformCounts() }
+        return self.state.withLock { state in
             var counts = PlatformCounts()
             for platform in Platform.allCases {
                 counts[platform] = state.platforms[Int(platform.rawValue)].intersectionCount(ordinals)
@@ -201,7 +202,12 @@ extension AppAudience.State {
         var narrowed: Ordinals?
         func narrow(to set: Ordinals) { narrowed = narrowed?.intersection(set) ?? set }
         if !kinds.registrationID.isEmpty {
-            narrow(to: Ordinals(kinds.registrationID.lazy.compactMap { self.names.ordinal(of: $0) }))
+            var named: [Ordinal] = []
+            named.reserveCapacity(kinds.registrationID.count)
+            for id in kinds.registrationID {
+                if let ordinal = self.names.ordinal(of: id) { named.append(ordinal) }
+            }
+            narrow(to: Ordinals(named))
         }
         if !kinds.alias.isEmpty { narrow(to: self.union(of: kinds.alias)) }
         if !kinds.tag.isEmpty { narrow(to: self.union(of: kinds.tag)) }

@@ -52,6 +52,11 @@ package final class Presence: Sendable {
         self.state.withLock { $0.online[app]?.intersection(ordinals) ?? Ordinals() }
     }
 
+    /// Whether any of the devices is online.
+    package func isAnyOnline(among ordinals: Ordinals, of app: AppID) -> Bool {
+        self.state.withLock { $0.online[app]?.intersects(ordinals) ?? false }
+    }
+
     /// All devices of an app that are online.
     package func online(of app: AppID) -> Ordinals { self.state.withLock { $0.online[app] ?? Ordinals() } }
 

@@ -32,7 +32,15 @@ struct FairQueue<Lane: Hashable & Sendable, Item: Sendable>: Sendable {
 
         var count: Int { self.entries.count - self.head }
 
-        mutating func next() -> Entry {
+        /// - Returns: whether nothing waited before.
+        mutating func append(_ entry: Entry) -> Bool {
+            self.entries.append(entry)
+            self.bytes += entry.bytes
+            return self.count == 1
+        }
+
+        /// - Returns: the next one, and whether it was the last.
+        mutating func next() -> (entry: Entry, isLast: Bool) {
             let entry = self.entries[self.head]
             self.head += 1
             self.bytes -= entry.bytes
@@ -41,7 +49,7 @@ struct FairQueue<Lane: Hashable & Sendable, Item: Sendable>: Sendable {
                 self.entries.removeFirst(self.head)
                 self.head = 0
             }
-            return entry
+            return (entry, self.count == 0)
         }
     }
 
@@ -65,9 +73,8 @@ struct FairQueue<Lane: Hashable & Sendable, Item: Sendable>: Sendable {
 
     /// Puts an item at the end of a lane. Whether there is room is the caller's to ask.
     mutating func append(_ item: Item, bytes: Int, to lane: Lane) {
-        if self.lanes[lane] == nil { self.turns.append(lane) }
-        self.lanes[lane, default: Waiting()].entries.append(Entry(item: item, bytes: bytes))
-        self.lanes[lane]?.bytes += bytes
+        let isFirst = self.lanes[lane, default: Waiting()].append(Entry(item: item, bytes: bytes))
+        if isFirst { self.turns.append(lane) }
         self.count += 1
         self.bytes += bytes
     }
@@ -81,10 +88,10 @@ struct FairQueue<Lane: Hashable & Sendable, Item: Sendable>: Sendable {
         while taken.count < portion.countMax, bytes < portion.bytesMax, !self.turns.isEmpty {
             if turn == self.turns.count { turn = 0 }
             let lane = self.turns[turn]
-            guard let entry = self.lanes[lane]?.next() else { break }
+            guard let (entry, isLast) = self.lanes[lane]?.next() else { break }
             taken.append(entry.item)
             bytes += entry.bytes
-            if self.lanes[lane]?.count == 0 {
+            if isLast {
                 self.lanes[lane] = nil
                 self.turns.remove(at: turn)
             } else {

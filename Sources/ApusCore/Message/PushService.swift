@@ -191,7 +191,9 @@ extension PushService {
         let request = try await self.illustrated(asked, of: app)
         let audience = try await self.resolve(request, of: app, list: list)
         let index = self.index[app.id]
-        let target = index.members(of: audience, on: request.content.platforms).optimized()
+        let meant = index.members(of: audience, on: request.content.platforms)
+        // A few have no smaller form worth the copy.
+        let target = meant.count > Message.directMax ? meant.optimized() : meant
         let isBroadcast = request.audience == .all
         let now = self.clocks.now()
         let reservation = try await self.reserve(request, target: target, of: app, at: now)

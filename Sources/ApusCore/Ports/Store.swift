@@ -155,14 +155,14 @@ package enum StoreError: Error, Equatable, Sendable {
     case corrupt(String)
 }
 
-/// One change of the store.
+/// One change of the store. What is large lies behind a reference: a write changes hands several times.
 package enum Write: Sendable {
     /// Keeps a message, its waiting entries, and the answer under its cid. The decoded request goes along for those who
     /// follow the commit, and the push plan that it names counts it; nil means that it has to be decoded from the
     /// payload, and that no plan counts it.
     /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
     /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
-    case message(Message, request: PushRequest? = nil, cid: CIDRecord?)
+    indirect case message(Message, request: PushRequest? = nil, cid: CIDRecord?)
     /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped``
     /// end the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
@@ -197,7 +197,7 @@ package enum Write: Sendable {
     /// Takes a task past some fires, and keeps the message that the last of them made: both or neither. Refused with
     /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice. The
     /// request is the message's, as with ``message(_:request:cid:)``.
-    case fire(ScheduleStep, Message?, request: PushRequest? = nil)
+    indirect case fire(ScheduleStep, Message?, request: PushRequest? = nil)
 }
 
 /// What became of one write.
