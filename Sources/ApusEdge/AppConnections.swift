@@ -98,6 +98,12 @@ extension AppConnections {
         self.next?.cancel(id, for: recipients)
     }
 
+    /// Walks bring nobody what has expired on the way.
+    func dropExpired(at now: Timestamp) {
+        self.walk?.dropExpired(at: now)
+        self.next?.dropExpired(at: now)
+    }
+
     /// Brings nothing more.
     func cancelWalks() {
         for walk in [self.walk, self.next].compactMap(\.self) {

@@ -8,11 +8,11 @@ extension EdgeLoop {
     ///
     /// The smaller side is walked: a few recipients, at once, or the connections of the app, step by step.
     func deliver(_ delivery: Delivery, to recipients: Ordinals) {
-        guard let here = self.apps[delivery.deliverable.app],
-            delivery.isDeliverable(at: self.services.clocks.now())
-        else { return }
+        let now = self.services.clocks.now()
+        guard let here = self.apps[delivery.deliverable.app], delivery.isDeliverable(at: now) else { return }
         var push = EncodedPush(delivery)
         guard self.isNarrow(recipients, in: here) else { return self.bring(push, to: recipients, in: here) }
+        here.dropExpired(at: now)
         var sent: [Ordinal] = []
         for ordinal in recipients.members {
             guard let connection = here[ordinal] else { continue }
@@ -97,7 +97,7 @@ extension EdgeLoop {
 extension EdgeLoop {
     /// Adds a push to the next walk of the app.
     private func bring(_ push: EncodedPush, to recipients: Ordinals, in here: AppConnections) {
-        // Faster than devices can be told: then whoever rings waits, and nothing piles up.
+        // Faster than devices can be told: what has been rung for goes out before anything else is taken in.
         if here.next?.isFull == true { self.finishWalks() }
         if !here.isWalking { self.walking.append(here) }
         here.add(WidePush(push, to: recipients))
@@ -166,12 +166,13 @@ extension EdgeLoop {
     /// Everything that a walk has for a connection, behind what was written to it before.
     private func nextFrames(_ walk: Walk, for connection: Connection, _ ordinal: Ordinal) -> ByteBuffer? {
         var chosen: UInt64 = 0
-        for index in walk.pushes.indices where walk.pushes[index].isDue(to: ordinal) {
+        for index in walk.unserved(ordinal) where walk.pushes[index].recipients.contains(ordinal) {
             guard self.nextFrame(&walk.pushes[index].push, for: connection) != nil else { continue }
             walk.pushes[index].sent.append(ordinal)
             chosen |= 1 << UInt64(index)
         }
-        guard chosen != 0 else { return nil }
+        // One that was ended over it has its farewell before it, which nothing follows.
+        guard chosen != 0, !connection.isEnding else { return nil }
         return walk.joined.buffer(
             of: &walk.pushes, chosen, for: connection.platform, over: connection.outlet.transport,
             behind: connection.takeUnsent())
@@ -185,7 +186,7 @@ extension EdgeLoop {
                 connection.write(buffer)
                 self.noteDirty(connection)
             }
-            for index in walk.pushes.indices { walk.pushes[index].serveAhead(ordinal) }
+            walk.serveAhead(ordinal)
         }
     }
 }

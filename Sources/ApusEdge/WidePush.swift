@@ -6,8 +6,6 @@ struct WidePush {
     var push: EncodedPush
     /// To whom it goes; who is served ahead of the walk stays in.
     var recipients: Ordinals
-    /// Who has got it ahead of the walk, or was not to get it then.
-    private(set) var servedAhead: Set<Ordinal> = []
     /// To whom it was written.
     var sent: [Ordinal] = []
 
@@ -15,13 +13,6 @@ struct WidePush {
         self.push = push
         self.recipients = recipients
     }
-
-    /// Whether a device's turn is still to come.
-    func isDue(to ordinal: Ordinal) -> Bool {
-        self.recipients.contains(ordinal) && (self.servedAhead.isEmpty || !self.servedAhead.contains(ordinal))
-    }
-
-    mutating func serveAhead(_ ordinal: Ordinal) { self.servedAhead.insert(ordinal) }
 }
 
 /// One walk over the connections of an app: what it brings each of them, in one write.
@@ -36,7 +27,19 @@ final class Walk {
     var joined = JoinedFrames()
     var beganAt = NIODeadline.uptimeNanoseconds(0)
 
+    /// How many of the pushes a device has got ahead of the walk, or was not to get then.
+    private var servedAhead: [Ordinal: Int] = [:]
+
     var isFull: Bool { self.pushes.count >= Self.pushesMax }
+
+    /// Which pushes a device is still to get, if it is among those they go to.
+    func unserved(_ ordinal: Ordinal) -> Range<Int> {
+        guard !self.servedAhead.isEmpty, let served = self.servedAhead[ordinal] else { return self.pushes.indices }
+        return served..<self.pushes.count
+    }
+
+    /// The device has got what there is so far.
+    func serveAhead(_ ordinal: Ordinal) { self.servedAhead[ordinal] = self.pushes.count }
 
     func cancel(_ id: MessageID, for recipients: Ordinals) {
         for index in self.pushes.indices where self.pushes[index].push.delivery?.deliverable.id == id {

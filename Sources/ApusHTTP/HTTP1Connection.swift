@@ -55,9 +55,10 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     private var readIsHeld = false
     private var droppedBytes = 0
 
-    /// The most bytes that wait unparsed while a request is answered. One read ahead brings no more, so only the rest
-    /// of a socket that the client has closed can come to more; the connection then ends with the current answer.
-    private static let waitingBytesMax = 256 << 10
+    /// The most bytes that wait unparsed while a request is answered. One read ahead brings no more, what TLS kept of a
+    /// record included, so only the rest of a socket that the client has closed can come to more; the connection then
+    /// ends with the current answer.
+    private static let waitingBytesMax = 320 << 10
 
     init(_ gate: Gate) { self.gate = gate }
 

@@ -8,6 +8,7 @@ struct InboxLister {
     let fresh: FreshInbox
     /// How many messages are kept before a listing begins.
     private let freshMax: Int
+    private let lists: Bool
     /// Rows that a batch writes at least while a listing is under way: 256 of 4096, a millisecond to its callers.
     private var rowsMin: Int { max(1, self.freshMax / 16) }
     /// As this store knows them.
@@ -18,9 +19,10 @@ struct InboxLister {
     /// How many entries the last batch brought: a listing has to be faster than that.
     private var addedLast = 0
 
-    init(_ fresh: FreshInbox, freshMax: Int) {
+    init(_ fresh: FreshInbox, _ options: SQLiteStore.Options) {
         self.fresh = fresh
-        self.freshMax = freshMax
+        self.freshMax = options.freshMax
+        self.lists = options.lists
     }
 
     /// Derives what is not listed, at the start.
@@ -40,6 +42,7 @@ struct InboxLister {
     ///
     /// Before the writes of the batch: what they end must find the rows that are made here.
     func advance(_ batch: inout Batch) throws {
+        guard self.lists else { return }
         guard batch.marks == self.marks else { return try self.derive(in: &batch) }
         if let listing = self.listing {
             batch.listing = listing

@@ -16,6 +16,8 @@ package final class SQLiteStore: Store, AccountStore, UploadStore {
         /// How many messages are kept before those that wait by device are listed, see ``Inbox``: they take some 100
         /// bytes each, and a start looks through them.
         package var freshMax = 4096
+        /// Whether this store lists them. Only one of those on the same file may: the one that hears of every receipt.
+        package var lists = true
 
         package init() {}
     }
@@ -39,7 +41,7 @@ package final class SQLiteStore: Store, AccountStore, UploadStore {
         folder: String, options: Options = Options()
     ) async throws(SQLiteOpenError) -> SQLiteStore {
         let fresh = FreshInbox()
-        let writer = Writer(fresh, freshMax: options.freshMax)
+        let writer = Writer(fresh, options)
         let readers = try await writer.open(StoreFile(folder: folder, options: options))
         return SQLiteStore(writer: writer, readers: readers, fresh: fresh)
     }

@@ -15,7 +15,7 @@ actor Writer {
     private var lister: InboxLister
 
     /// - Parameter fresh: kept up to date with what is committed here.
-    init(_ fresh: FreshInbox, freshMax: Int) { self.lister = InboxLister(fresh, freshMax: freshMax) }
+    init(_ fresh: FreshInbox, _ options: SQLiteStore.Options) { self.lister = InboxLister(fresh, options) }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.thread.asUnownedSerialExecutor() }
 

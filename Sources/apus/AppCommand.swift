@@ -257,7 +257,10 @@ struct StorePlace: ParsableArguments {
         }
         let opened: SQLiteStore
         do {
-            opened = try await SQLiteStore.open(folder: settings.data)
+            var options = SQLiteStore.Options()
+            // A server may be at work on the file, and hears of receipts that a command does not.
+            options.lists = false
+            opened = try await SQLiteStore.open(folder: settings.data, options: options)
         } catch { throw Failure(error.sentence) }
         do {
             let result = try await body(opened)

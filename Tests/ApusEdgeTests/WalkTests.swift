@@ -136,6 +136,22 @@ import Testing
         #expect(received == [["10"], [], []])
     }
 
+    @Test func `is overtaken with nothing whose time to live has ended`() async throws {
+        let stage = try await LoopStage.open()
+        let peers = try await Self.three(stage)
+        let received = try await stage.run { [everybody = Self.everybody] loop in
+            loop.deliver(try stage.delivery(10, timeToLive: 60), to: everybody)
+            loop.step()
+            loop.deliver(try stage.delivery(11, timeToLive: 60), to: everybody)
+            stage.core.clock.advance(seconds: 61)
+            loop.deliver(try stage.delivery(12, timeToLive: 3600), to: Ordinals([2]))
+            loop.finishWalks()
+            for connection in loop.slots.all { connection.flush() }
+            return try peers.map { try $0.received() }
+        }
+        #expect(received == [["10"], [], ["12"]])
+    }
+
     @Test func `stops when its app is deleted, and goes to its end when the node drains`() async throws {
         let stage = try await LoopStage.open()
         let deleted = try await Self.three(stage)

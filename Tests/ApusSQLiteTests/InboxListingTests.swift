@@ -70,6 +70,23 @@ import Testing
         #expect(try await fixture.inbox(1, in: other) == [1, 7])
     }
 
+    @Test func `is left to the one store that hears of every receipt`() async throws {
+        let fixture = try await Fixture()
+        for number in 1...3 as ClosedRange<Int64> {
+            try await fixture.keep(.message(fixture.message(number), cid: nil))
+        }
+        var options = SQLiteStore.Options()
+        (options.freshMax, options.lists) = (1, false)
+        let other = try await SQLiteStore.open(folder: fixture.folder.path, options: options)
+        try await fixture.keep(fixture.receipt(2, .received, 1))
+        for _ in 1...4 {
+            #expect(await other.commit([.seen(Ordinals([1]), of: fixture.app, at: Fixture.now)]) == [.done])
+        }
+        #expect(try await fixture.count("inbox") == 0)
+        #expect(try await fixture.inbox(1) == [1, 3])
+        await other.close()
+    }
+
     @Test func `is no reason for a write to fail`() async throws {
         let fixture = try await Fixture(freshMax: 1)
         try await fixture.keep(.message(fixture.message(1), cid: nil))

@@ -89,6 +89,8 @@ struct WideMessages: Sendable {
     mutating func waiting(for ordinal: Ordinal, after: MessageID) -> [Entry] {
         var found: [Entry] = []
         let first = self.count { $0 <= after }
+        // One run at most is worked out on the way: others wait for this login.
+        var mayWork = true
         var start = 0
         for run in self.runs.indices {
             let last = self.runs[run].last
@@ -96,7 +98,7 @@ struct WideMessages: Sendable {
             defer { start = end }
             guard end > first, self.runs[run].hopeful?.contains(ordinal) ?? true else { continue }
             let isNew = self.look(for: ordinal, in: max(start, first)..<end, &found)
-            if !isNew, first <= start { self.noteVain(run, start..<end) }
+            if !isNew, first <= start { self.noteVain(run, start..<end, &mayWork) }
         }
         _ = self.look(for: ordinal, in: max(start, first)..<max(self.entries.count, first), &found)
         return found
@@ -113,9 +115,10 @@ struct WideMessages: Sendable {
         return found.count > count
     }
 
-    private mutating func noteVain(_ run: Int, _ range: Range<Int>) {
+    private mutating func noteVain(_ run: Int, _ range: Range<Int>, _ mayWork: inout Bool) {
         self.runs[run].vain += 1
-        guard self.runs[run].vain >= Self.vainMax else { return }
+        guard self.runs[run].vain >= Self.vainMax, mayWork else { return }
+        mayWork = false
         var hopeful = Ordinals()
         for index in range {
             hopeful.formUnion(self.entries[index].message.target.subtracting(self.entries[index].done))
