@@ -6,6 +6,11 @@ import time
 from servers import Apus, Nchan
 
 
+# So many connect at a time where logins are counted: what the kernel's queue of connections holds. What knocks beyond it
+# is dropped and knocks again after one second and after three, which would be all that is measured.
+KNOCKING = 4000
+
+
 def edge_chapter(bench):
     reason = Nchan.missing()
     if reason:
@@ -19,8 +24,9 @@ def edge_chapter(bench):
                 measured[server.name].append(fan_out(bench, server, devices))
         fan_out_rows(bench, devices, measured)
     broadcast_rows(bench, sizes[-1], [broadcast(bench, sizes[-1]) for _ in range(repeats)])
-    storms = [storm(bench, sizes[-1]) for _ in range(repeats)]
-    storm_rows(bench, sizes[-1], storms)
+    storms = [storm(bench, sizes[-1], sizes[-1]) for _ in range(repeats)]
+    queued = [storm(bench, sizes[-1], KNOCKING) for _ in range(repeats)]
+    storm_rows(bench, sizes[-1], storms, queued)
 
 
 def fan_out(bench, server, devices):
@@ -63,7 +69,7 @@ def fan_out_rows(bench, devices, measured):
 
 def broadcast(bench, devices):
     """One device gets 50 pushes a second, while all others get one broadcast after the other."""
-    rounds, seconds = (60_000 if bench.is_quick else 900_000) // devices, 1 if bench.is_quick else 4
+    rounds, seconds = (300_000 if bench.is_quick else 900_000) // devices, 1 if bench.is_quick else 4
     with Apus(bench.server_cpus, bench.apus) as server:
         crowd = bench.start_load(
             [*server.load_options({"tag": ["crowd"]}), "--tag", "crowd", "--devices", devices],
@@ -85,8 +91,8 @@ def broadcast_rows(bench, devices, runs):
         bench.row(f"{devices} devices, a push to one of them meanwhile: {name}", "ms", [run[field] for run in runs])
 
 
-def storm(bench, devices):
-    """All devices come back after a restart, while a device that is connected gets pushes."""
+def storm(bench, devices, window):
+    """All devices come back after a restart, so many at a time, while a device that is connected gets pushes."""
     pushes_per_second, seconds = 50, 4 if bench.is_quick else 10
     # The whole machine for the server: nothing is compared here.
     with Apus(None, bench.apus) as server:
@@ -99,19 +105,16 @@ def storm(bench, devices):
             [*server.load_options({"alias": ["watcher"]}), "--alias", "watcher"],
             ["connect", f"watch:{pushes_per_second}:{seconds}"], pins=False)
         time.sleep(1)
-        logins = bench.run_load([*server.load_options(), *known, "--window", devices], ["connect"], pins=False)["connect"]
+        logins = bench.run_load([*server.load_options(), *known, "--window", window], ["connect"], pins=False)["connect"]
         watched = bench.end_load(watcher)["watch"]
     bench.note("apus", measure="logins", **logins)
     bench.note("apus", measure="storm", **watched)
     return {"logins": logins, "watch": watched}
 
 
-def storm_rows(bench, devices, storms):
-    bench.row(
-        f"{devices} devices come back: logins", "/s", [run["logins"]["per_second"] for run in storms], bar=8000,
-        at_most=False)
-    bench.row(
-        f"{devices} devices come back: CPU per login", "µs", [run["logins"]["cpu_us_each"] for run in storms])
-    bench.row(
-        f"{devices} devices come back: slowest push meanwhile", "ms", [run["watch"]["max_ms"] for run in storms],
-        bar=1000)
+def storm_rows(bench, devices, storms, queued):
+    for name, runs, bar in ((f"{KNOCKING} at a time", queued, 8000), ("all at once", storms, None)):
+        what = f"{devices} devices come back, {name}"
+        bench.row(f"{what}: logins", "/s", [run["logins"]["per_second"] for run in runs], bar=bar, at_most=False)
+        bench.row(f"{what}: CPU per login", "µs", [run["logins"]["cpu_us_each"] for run in runs])
+        bench.row(f"{what}: slowest push meanwhile", "ms", [run["watch"]["max_ms"] for run in runs], bar=1000)
