@@ -10,12 +10,18 @@ enum CellJSON {
 
     /// Names in ascending order, so that equal maps have equal texts.
     static func text(map: [String: String]) -> String {
-        Self.text(members: map.sorted { $0.key < $1.key }) { $0.appendJSON(string: $1) }
+        String(
+            decoding: Self.bytes(members: map.sorted { $0.key < $1.key }) { $0.appendJSON(string: $1) }, as: UTF8.self)
     }
 
     /// The members in the order they are given.
-    static func text(counts: some Sequence<(name: String, count: Int)>) -> String {
-        Self.text(members: counts.map { ($0.name, $0.count) }) { $0.appendJSON(integer: $1) }
+    static func text(counts: some Sequence<(key: String, value: Int)>) -> String {
+        String(decoding: Self.bytes(counts: counts), as: UTF8.self)
+    }
+
+    /// As ``text(counts:)``, in the bytes that a cell is bound from: every push brings two such cells.
+    static func bytes(counts: some Sequence<(key: String, value: Int)>) -> [UInt8] {
+        Self.bytes(members: counts) { $0.appendJSON(integer: $1) }
     }
 
     /// - Returns: nil when the text is no list of strings.
@@ -61,9 +67,9 @@ enum CellJSON {
         Self.members(text) { value in value.integer.flatMap { $0 >= 0 ? Int(exactly: $0) : nil } }
     }
 
-    private static func text<Value>(
+    private static func bytes<Value>(
         members: some Sequence<(key: String, value: Value)>, append: (inout [UInt8], Value) -> Void
-    ) -> String {
+    ) -> [UInt8] {
         var bytes: [UInt8] = [UInt8(ascii: "{")]
         for (name, value) in members {
             if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
@@ -72,7 +78,7 @@ enum CellJSON {
             append(&bytes, value)
         }
         bytes.append(UInt8(ascii: "}"))
-        return String(decoding: bytes, as: UTF8.self)
+        return bytes
     }
 
     private static func members<Value>(_ text: String, _ read: (JSONValue) -> Value?) -> [String: Value]? {

@@ -182,17 +182,8 @@ extension Messages {
         return message
     }
 
-    /// As ``CellJSON/counts(_:)`` reads it.
     private static func text(_ counts: PlatformCounts) -> [UInt8] {
-        var text: [UInt8] = [UInt8(ascii: "{")]
-        for platform in Platform.allCases where counts[platform] != 0 {
-            if text.count > 1 { text.append(UInt8(ascii: ",")) }
-            text.appendJSON(string: platform.name)
-            text.append(UInt8(ascii: ":"))
-            text.appendJSON(integer: counts[platform])
-        }
-        text.append(UInt8(ascii: "}"))
-        return text
+        CellJSON.bytes(counts: Platform.allCases.lazy.filter { counts[$0] != 0 }.map { ($0.name, counts[$0]) })
     }
 
     private static func counts(_ text: String) -> PlatformCounts? {

@@ -1,5 +1,6 @@
 import ApusCore
 import ApusTesting
+import ApusWire
 import NIOCore
 import Testing
 
@@ -134,6 +135,25 @@ import Testing
             return try peers.map { try $0.received() }
         }
         #expect(received == [["10"], [], []])
+    }
+
+    @Test func `writes nothing behind the farewell of a device that takes too little`() async throws {
+        let stage = try await LoopStage.open()
+        let peers = try await Self.three(stage)
+        let received = try await stage.run { [everybody = Self.everybody] loop in
+            for number in 10...11 as ClosedRange<Int64> {
+                loop.withdraw(MessageID(number), of: LoopStage.app, from: everybody)
+            }
+            // The first frame is the last that it may be owed.
+            let bytes = Transport.webSocket.encode(.withdraw(MessageID(10))).readableBytes
+            let slow = try #require(loop.slots[peers[0].session])
+            slow.canWrite = false
+            slow.owedBytes = loop.settings.owedMaxBytes - loop.settings.inFlightMaxBytes - bytes
+            loop.finishWalks()
+            slow.flush()
+            return try peers.map { try $0.received() }
+        }
+        #expect(received == [["bye"], ["-10", "-11"], ["-10", "-11"]])
     }
 
     @Test func `is overtaken with nothing whose time to live has ended`() async throws {

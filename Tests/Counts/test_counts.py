@@ -12,7 +12,7 @@ import apus
 from counting import measured
 
 BUDGET = pathlib.Path(__file__).with_name("budget.json")
-# Runs of one binary differ by 1 to 2 %.
+# Runs of one binary differ by a few percent at most.
 SLACK = {"debug": 1.05, "release": 1.1}
 
 

@@ -91,9 +91,9 @@ class Server:
     """`apus serve` on free ports of the loopback address, over a folder that outlives it."""
 
     def __init__(self, data, *options, env=None, descriptors=None):
-        """`descriptors` is the most that it may have, for one that is to run out of them."""
+        """`descriptors` are the soft and the hard limit of those that it may have."""
         self.data = pathlib.Path(data)
-        self.limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors)))
+        self.limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, descriptors))
         self.options = options
         self.env = env or {}
         self.log_path = self.data.with_name(self.data.name + ".log")

@@ -12,7 +12,7 @@ import urllib.parse
 
 import pytest
 
-from apus import COMMAND_SECONDS, binary, environment, run, succeed
+from apus import COMMAND_SECONDS, Server, binary, environment, run, succeed
 
 CHECKS = ["settings", "server", "folder", "disk", "filesystem", "store", "clock", "api", "edge", "tls", "descriptors"]
 FAR_AWAY = 4_000_000_000_000
@@ -92,6 +92,15 @@ def test_lines_are_for_people(data):
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines][: len(CHECKS)] == CHECKS
     assert all(line.split()[0] in {"ok", "warning"} for line in lines)
+
+
+def test_a_server_takes_all_the_descriptors_that_it_may_have(tmp_path):
+    server = Server(tmp_path / "data", descriptors=(300, 700)).start()
+    try:
+        assert resource.prlimit(server.child.pid, resource.RLIMIT_NOFILE) == (700, 700)
+        assert "may open 700 files" in doctor(server.data)["descriptors"]["sentence"]
+    finally:
+        server.kill()
 
 
 def test_running_server_is_seen(own_server):
