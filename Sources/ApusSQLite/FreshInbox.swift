@@ -7,13 +7,19 @@ private import Synchronization
 /// readers look here first and at the rows after, so that a message which is being listed is seen on one side at least.
 /// It may name a message that has ended otherwise than by a receipt: whoever reads asks the message itself.
 final class FreshInbox: Sendable {
-    typealias Lists = [DeviceKey: [MessageID]]
+    typealias Lists = [DeviceKey: [Entry]]
+
+    struct Entry {
+        let message: MessageID
+        /// Here too, so that what is over costs a login no look at the message.
+        let expiresAt: Timestamp
+    }
 
     /// What one transaction does to it, once it is durable.
     struct Changes {
         /// Messages that were kept and are not listed.
         var messages = 0
-        var added: [(device: DeviceKey, message: MessageID)] = []
+        var added: [(device: DeviceKey, entry: Entry)] = []
         /// After all that were added.
         var removed: [(device: DeviceKey, message: MessageID)] = []
     }
@@ -40,8 +46,11 @@ final class FreshInbox: Sendable {
     }
 
     /// What waits for a device, oldest first.
-    func messages(for device: DeviceKey) -> [MessageID] {
-        (self.state.withLock { $0.lists[device] } ?? []).sorted()
+    ///
+    /// - Parameter now: nil for what has expired as well.
+    func messages(for device: DeviceKey, at now: Timestamp? = nil) -> [MessageID] {
+        let list = self.state.withLock { $0.lists[device] } ?? []
+        return list.lazy.filter { entry in now.map { $0 < entry.expiresAt } ?? true }.map(\.message).sorted()
     }
 
     func replace(_ lists: Lists, messages: Int) {
@@ -52,9 +61,9 @@ final class FreshInbox: Sendable {
     func apply(_ changes: Changes) {
         self.state.withLock { state in
             state.messages += changes.messages
-            for entry in changes.added { state.lists[entry.device, default: []].append(entry.message) }
+            for added in changes.added { state.lists[added.device, default: []].append(added.entry) }
             state.entries += changes.added.count
-            for entry in changes.removed { state.remove(from: entry.device) { $0 == entry.message } }
+            for entry in changes.removed { state.remove(from: entry.device) { $0.message == entry.message } }
         }
     }
 
@@ -62,13 +71,13 @@ final class FreshInbox: Sendable {
     func drop(_ listing: Inbox.Listing) {
         self.state.withLock { state in
             state.messages -= listing.messages
-            for device in listing.devices { state.remove(from: device) { $0 <= listing.through } }
+            for device in listing.devices { state.remove(from: device) { $0.message <= listing.through } }
         }
     }
 }
 
 extension FreshInbox.State {
-    fileprivate mutating func remove(from device: DeviceKey, where isGone: (MessageID) -> Bool) {
+    fileprivate mutating func remove(from device: DeviceKey, where isGone: (FreshInbox.Entry) -> Bool) {
         // Taken out while it is changed: it must not be copied.
         guard var list = self.lists.removeValue(forKey: device) else { return }
         self.entries -= list.count

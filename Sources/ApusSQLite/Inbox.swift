@@ -33,8 +33,8 @@ enum Inbox {
 
     /// One device for one message, unless it waits no more.
     static let insertion = """
-        INSERT OR IGNORE INTO inbox (app, ordinal, message) SELECT ?1, ?2, ?3
-        WHERE EXISTS (SELECT 1 FROM messages WHERE id = ?3 AND waits = 1)
+        INSERT OR IGNORE INTO inbox (app, ordinal, message, expires_at)
+        SELECT ?1, ?2, id, expires_at FROM messages WHERE id = ?3 AND waits = 1
         """
 
     static func marks(in db: Database) throws -> Marks {
@@ -62,7 +62,7 @@ extension Inbox {
             if isLate {
                 try Self.list(message.id, for: device, in: batch)
             } else {
-                batch.changes.added.append((device, message.id))
+                batch.changes.added.append((device, .init(message: message.id, expiresAt: message.expiresAt)))
             }
         }
     }
@@ -147,7 +147,7 @@ extension Inbox {
 extension Inbox {
     /// Whole messages, oldest first.
     ///
-    /// - Parameter fresh: what ``FreshInbox/messages(for:)`` said before.
+    /// - Parameter fresh: what ``FreshInbox/messages(for:at:)`` said before.
     static func messages(
         for device: DeviceKey, fresh: [MessageID], after: MessageID, at now: Timestamp, limit: Int, in db: Database
     ) throws -> [Message] {
@@ -168,7 +168,7 @@ extension Inbox {
         let listed = try db.all(
             """
             SELECT m.id FROM inbox i CROSS JOIN messages m ON m.id = i.message
-            WHERE i.app = ? AND i.ordinal = ? AND m.waits = 1 AND m.expires_at > ? ORDER BY i.message
+            WHERE i.app = ? AND i.ordinal = ? AND i.expires_at > ? AND m.waits = 1 ORDER BY i.message
             """,
             device.app.number, Int64(device.ordinal), now.milliseconds
         ) { MessageID(try Cells($0, of: "messages").integer(0)) }
@@ -207,15 +207,16 @@ extension Inbox {
     static func unlisted(_ marks: Marks, in db: Database) throws -> (lists: FreshInbox.Lists, messages: Int) {
         var (lists, messages): (FreshInbox.Lists, Int) = ([:], 0)
         try db.each(
-            "SELECT id, app, waits, target FROM messages WHERE id > ? ORDER BY id", marks.listed.number
+            "SELECT id, app, waits, target, expires_at FROM messages WHERE id > ? ORDER BY id", marks.listed.number
         ) { row in
             messages += 1
             let cells = Cells(row, of: "messages")
             guard try cells.integer(2) == Message.Waiting.inbox.rawValue else { return }
             let (id, app) = (MessageID(try cells.integer(0)), AppID(try cells.integer(1)))
             guard let target = try? cells.ordinals(3) else { return }
+            let entry = FreshInbox.Entry(message: id, expiresAt: try cells.timestamp(4))
             for ordinal in target.without(try Self.receipts(of: id, in: db)).members {
-                lists[DeviceKey(app: app, ordinal: ordinal), default: []].append(id)
+                lists[DeviceKey(app: app, ordinal: ordinal), default: []].append(entry)
             }
         }
         return (lists, messages)

@@ -127,7 +127,7 @@ extension Messages {
         try db.all(
             """
             SELECT \(Self.columns) FROM inbox i CROSS JOIN messages m ON m.id = i.message
-            WHERE i.app = ? AND i.ordinal = ? AND i.message > ? AND m.waits = 1 AND m.expires_at > ?
+            WHERE i.app = ? AND i.ordinal = ? AND i.message > ? AND i.expires_at > ? AND m.waits = 1
             ORDER BY i.message LIMIT ?
             """,
             device.app.number, Int64(device.ordinal), after.number, now.milliseconds, max(0, limit)

@@ -230,7 +230,7 @@ extension SQLiteStore {
     ) async throws(StoreError) -> [Message] {
         let device = DeviceKey(app: app, ordinal: ordinal)
         // First: what is listed meanwhile is in the rows.
-        let fresh = self.fresh.messages(for: device)
+        let fresh = self.fresh.messages(for: device, at: now)
         return try await self.read { db in
             try Inbox.messages(for: device, fresh: fresh, after: after, at: now, limit: limit, in: db)
         }
@@ -240,7 +240,7 @@ extension SQLiteStore {
         of ordinals: [Ordinal], in app: AppID, at now: Timestamp
     ) async throws(StoreError) -> [Ordinal: [MessageID]] {
         let devices = ordinals.map { DeviceKey(app: app, ordinal: $0) }
-        let fresh = devices.map { self.fresh.messages(for: $0) }
+        let fresh = devices.map { self.fresh.messages(for: $0, at: now) }
         return try await self.read { db in
             try db.atOnce {
                 try zip(devices, fresh).reduce(into: [:]) { answer, device in

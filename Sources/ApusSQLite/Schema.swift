@@ -24,6 +24,7 @@ enum Schema {
         }
         migrator.registerMigration("v5-trace") { db in try db.execute(sql: Self.ends) }
         migrator.registerMigration("v6-inbox") { db in try db.execute(sql: Self.listing) }
+        migrator.registerMigration("v7-expiry") { db in try db.execute(sql: Self.expiry) }
         return migrator
     }
 
@@ -37,6 +38,12 @@ enum Schema {
     private static let listing = """
         INSERT INTO counters SELECT 'inbox_listed', value FROM counters WHERE name = 'last_message';
         INSERT INTO counters SELECT 'inbox_listing', value FROM counters WHERE name = 'last_message';
+        """
+
+    /// When a listed message expires, beside its device: a login passes over what is over without asking the message.
+    private static let expiry = """
+        ALTER TABLE inbox ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
+        UPDATE inbox SET expires_at = coalesce((SELECT expires_at FROM messages WHERE id = message), 0);
         """
 
     // Moments are milliseconds since 1970 (UTC). Sets of ordinals are in the portable Roaring format. There are no

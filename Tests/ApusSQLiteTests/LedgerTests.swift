@@ -9,7 +9,7 @@ import Testing
     /// What is broken of a message for the devices 1, 2 and 3, of which 3 has acked; and what is said about it.
     @Test(arguments: [
         ("DELETE FROM inbox WHERE ordinal = 1", "1 devices that it waits for would not find it at their login"),
-        ("INSERT INTO inbox VALUES (1, 3, 5)", "1 devices would find it that it does not wait for"),
+        ("INSERT INTO inbox VALUES (1, 3, 5, 0)", "1 devices would find it that it does not wait for"),
         ("UPDATE messages SET waits = 0", "it waits in 'nowhere' instead of 'inbox'"),
         ("UPDATE messages SET state = 1", "it waits in 'inbox' instead of 'nowhere'"),
         ("UPDATE messages SET targeted = '{\"ios\":4}'", "3 devices were addressed, reports say 4"),
