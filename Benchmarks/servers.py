@@ -13,6 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+# Which of a process's clocks: the time that it ran, as the scheduler counts it.
+CPUCLOCK_SCHED = 2
+
 NCHAN_MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 APP_KEY = "b" * 24
 MASTER_SECRET = "c" * 24
@@ -85,12 +88,8 @@ class Server:
         return [self.process.pid]
 
     def cpu_seconds(self):
-        """User and system time of all threads so far."""
-        ticks = 0
-        for pid in self.pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        """User and system time of all threads so far, to the nanosecond: the kernel's clock of a process (see clock_gettime)."""
+        return sum(time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED) for pid in self.pids())
 
     def resident_bytes(self):
         return sum(
