@@ -97,7 +97,7 @@ package struct APIResponder: HTTPResponder {
         _ answer: (CallOf<Who>) async throws(Refusal) -> Reply
     ) async -> HTTPAnswer {
         let budget = self.core.quota.take(route.bucket(of: call.request), of: holder)
-        let headers = budget.headers
+        var answered: HTTPAnswer
         do throws(Refusal) {
             if let app { try self.core.authenticator.authorize(app, from: call.caller.address) }
             guard budget.isWithin else {
@@ -107,10 +107,13 @@ package struct APIResponder: HTTPResponder {
             }
             guard app?.isVIP ?? true || !route.isVIPOnly else { throw Refusal(.vipOnly) }
             let reply = try await answer(call)
-            return .json(ByteBuffer(bytes: reply.body), status: reply.status, headers: headers)
+            answered = .json(reply.body, status: reply.status)
         } catch {
-            return .refusal(error, self.family(of: call.request.target), headers: headers)
+            answered = .refusal(error, self.family(of: call.request.target))
         }
+        answered.rateLimit = RateLimit(
+            limit: budget.limit, remaining: budget.remaining, resetSeconds: budget.resetSeconds)
+        return answered
     }
 
     private func methodNotAllowed(_ request: HTTPRequest, _ routes: [Route]) -> HTTPAnswer {
@@ -128,18 +131,8 @@ package struct APIResponder: HTTPResponder {
         let content = try await self.core.images.picture(name)
         guard let type = PictureType(content) else { throw Refusal(.internalFault) }
         return .text(
-            ByteBuffer(bytes: content), contentType: type.contentType,
+            content, contentType: type.contentType,
             headers: ["Cache-Control": "public, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"])
-    }
-}
-
-extension QuotaBudget {
-    /// All four headers, always together: old clients lose every value when one is missing.
-    fileprivate var headers: HTTPHeaders {
-        [
-            "X-Rate-Limit-Limit": String(self.limit), "X-Rate-Limit-Quota": String(self.limit),
-            "X-Rate-Limit-Remaining": String(self.remaining), "X-Rate-Limit-Reset": String(self.resetSeconds),
-        ]
     }
 }
 

@@ -94,7 +94,7 @@ final class Connection {
         switch self.outlet {
         case .webSocket(let handler):
             guard self.socket.isOpen, self.isClear || handler.isClear else { return handler.send(buffer) }
-            let count = self.socket.send(buffer)
+            let count = buffer.withUnsafeReadableBytes { self.socket.send($0) }
             self.isClear = count == buffer.readableBytes
             guard !self.isClear else { return }
             // The rest waits in the channel, and so does everything behind it.

@@ -1,4 +1,5 @@
 internal import ApusCore
+internal import ApusHTTP
 internal import ApusWire
 internal import NIOCore
 

@@ -10,18 +10,27 @@ final class Gate: Sendable {
     let isSecure: Bool
     let registry: ConnectionRegistry
     let bodies: BodyBudget
+    private let executors: [ObjectIdentifier: LoopExecutor]
     private let logger: Logger
 
+    /// - Parameter group: the loops of the listener's connections.
     init(
         responder: any HTTPResponder, settings: HTTPSettings, isSecure: Bool, registry: ConnectionRegistry,
-        logger: Logger
+        group: any EventLoopGroup, logger: Logger
     ) {
         self.responder = responder
         self.settings = settings
         self.isSecure = isSecure
         self.registry = registry
         self.bodies = BodyBudget(bytesMax: settings.bodiesMaxBytes)
+        self.executors = Dictionary(
+            uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), LoopExecutor($0)) })
         self.logger = logger
+    }
+
+    /// Where the requests of a loop's connections are answered.
+    func executor(of eventLoop: any EventLoop) -> LoopExecutor {
+        self.executors[ObjectIdentifier(eventLoop)] ?? LoopExecutor(eventLoop)
     }
 
     /// The answer to a request that no responder needs to see.
@@ -50,34 +59,32 @@ final class Gate: Sendable {
         return self.refusal(Refusal(.internalFault), to: target)
     }
 
-    /// Asks the responder and brings its answer back to the loop.
+    /// Asks the responder and brings its answer back.
     ///
     /// The task starts right here, on the loop, without a hop: what never suspends (a refusal, a read from memory) has
-    /// answered when this returns. What suspends goes on on the global executor, which the process makes NIO's loops.
+    /// answered when this returns. What suspends goes on on the same loop.
     ///
     /// - Parameter deliver: called once, on the loop, perhaps before this returns.
     func ask(
-        _ request: HTTPRequest, on loop: any EventLoop, deliver: @escaping @Sendable (HTTPAnswer) -> Void
+        _ request: HTTPRequest, on executor: LoopExecutor, deliver: @escaping @Sendable (HTTPAnswer) -> Void
     ) -> Task<Void, Never> {
         let responder = self.responder
-        return Task.immediate {
+        return Task.immediate(executorPreference: executor) {
             let answer: HTTPAnswer
             do throws(Refusal) {
                 answer = try await responder.respond(to: request)
             } catch {
                 answer = .refusal(error, responder.family(of: request.target))
             }
-            if loop.inEventLoop {
-                deliver(answer)
-            } else {
-                loop.execute { deliver(answer) }
-            }
+            deliver(answer)
         }
     }
 }
 
 /// A request that is still arriving: its head, and as much of its body as may be kept.
-struct RequestAssembly {
+///
+/// Owner: the request's connection, on its loop.
+final class RequestAssembly {
     let head: RequestHead
     let framing: RequestFraming
     private let intake: BodyIntake
@@ -111,7 +118,7 @@ struct RequestAssembly {
     }
 
     /// Keeps more of the body; drops all of it once it is over the limit, or over what there is memory for.
-    mutating func append(_ bytes: ByteBuffer) {
+    func append(_ bytes: ByteBuffer) {
         guard !self.isCutShort, !self.isUnaffordable else { return }
         self.isTooLarge = self.body.readableBytes + bytes.readableBytes > self.intake.bytesMax
         self.isUnaffordable = !self.isTooLarge && !self.canAfford(bytes.readableBytes)
@@ -131,7 +138,7 @@ struct RequestAssembly {
     }
 
     /// Takes what so many more bytes cost of the budget.
-    private mutating func canAfford(_ bytes: Int) -> Bool {
+    private func canAfford(_ bytes: Int) -> Bool {
         let total = self.body.readableBytes + bytes
         guard total > BodyBudget.freeBytes else { return true }
         if let share = self.share { return share.grow(by: bytes) }

@@ -2,9 +2,12 @@ import ApusContract
 import NIOCore
 import NIOHTTP1
 
-// Output: every answer in one buffer and one write.
+// Output: what is answered in one turn goes out in one write.
 
 extension HTTP1Connection {
+    /// Answers that wait for those of the requests behind them; with more than that they go out.
+    private static let outputBytesMax = 16 << 10
+
     /// What the status line is followed by, as far as the connection is concerned.
     enum Persistence {
         /// Said nothing about: HTTP/1.1 goes on.
@@ -18,39 +21,48 @@ extension HTTP1Connection {
     ///
     /// - Parameter isLast: whether the connection ends with it, whatever the client asked for.
     func write(_ answer: HTTPAnswer, isLast: Bool) {
-        guard let context else { return }
         let target = self.assembly?.head.target ?? .unreadable
         let answer = self.gate.sound(answer, to: target)
         switch answer.content {
         case .whole(let status, let type, let body):
             let isLast = isLast || self.isDraining || self.assembly?.framing.keepsAlive != true
             let isOld = self.assembly?.head.version == .http1_0
-            var bytes = context.channel.allocator.buffer(capacity: 256 + body.readableBytes)
-            bytes.writeHead(
-                status, type: type, length: body.readableBytes, answer.headers,
-                isLast ? .close : isOld ? .keepAlive : .implied)
+            self.output.appendHead(
+                of: answer, status, type: type, length: body.count, isLast ? .close : isOld ? .keepAlive : .implied)
             // The answer to a HEAD request tells the length and sends nothing.
-            if self.assembly?.head.method != .HEAD { bytes.writeImmutableBuffer(body) }
-            self.send(bytes, isLast: isLast)
+            if self.assembly?.head.method != .HEAD { self.output.append(contentsOf: body) }
+            self.answered(isLast: isLast)
         case .upgrade(let takeOver): self.upgrade(headers: answer.headers, takeOver)
-        case .stream(let type, let start): self.stream(type: type, headers: answer.headers, start)
+        case .stream(let type, let start): self.stream(answer, type: type, start)
         }
     }
 
-    private func send(_ bytes: ByteBuffer, isLast: Bool) {
-        guard let context else { return }
-        guard !isLast else { return self.finish(with: bytes) }
-        context.write(self.wrapOutboundOut(bytes), promise: nil)
-        self.needsFlush = true
-        if context.channel.isWritable { return self.next() }
+    private func answered(isLast: Bool) {
+        guard !isLast else { return self.finish() }
+        if self.output.count < Self.outputBytesMax, self.isWritable { return self.next() }
+        self.flushOutput()
+        if self.isWritable { return self.next() }
         self.phase = .writing
         self.setDeadline(self.gate.settings.write)
-        self.needsFlush = false
-        context.flush()
+    }
+
+    /// Sends what is in the output: past the channel as long as that holds nothing itself.
+    func flushOutput() {
+        guard !self.output.isEmpty, let context else { return }
+        var count = 0
+        if self.socket.isOpen, self.isClear || self.bufferedBytes == 0 {
+            count = self.output.withUnsafeBytes { self.socket.send($0) }
+            self.isClear = count == self.output.count
+        }
+        // The rest waits in the channel, and so does everything behind it.
+        if count < self.output.count {
+            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: self.output[count...])), promise: nil)
+        }
+        self.output.removeAll(keepingCapacity: self.output.capacity <= Self.outputBytesMax)
     }
 
     /// Sends the last bytes of this connection, and then the end of our output.
-    func finish(with bytes: ByteBuffer) {
+    func finish() {
         guard let context else { return }
         self.phase = .closing
         self.setDeadline(self.gate.settings.write)
@@ -61,14 +73,14 @@ extension HTTP1Connection {
             case .failure: self.close()
             }
         }
-        context.writeAndFlush(self.wrapOutboundOut(bytes), promise: written)
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: self.output)), promise: written)
+        self.output = []
         self.releaseRead()
     }
 
     func writeContinue() {
-        guard let context else { return }
-        context.writeAndFlush(
-            self.wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+        self.output.append("HTTP/1.1 100 Continue\r\n\r\n")
+        self.flushOutput()
     }
 
     /// Says that nothing more will come, and reads on for a while: closing at once would answer what the client still
@@ -88,14 +100,13 @@ extension HTTP1Connection {
 // Streams and upgrades
 
 extension HTTP1Connection: AnswerStreamOutput {
-    private func stream(type: String, headers: HTTPHeaders, _ start: (AnswerStream) -> Void) {
+    private func stream(_ answer: HTTPAnswer, type: String, _ start: (AnswerStream) -> Void) {
         guard let context else { return }
-        var bytes = context.channel.allocator.buffer(capacity: 256)
-        bytes.writeHead(.ok, type: type, length: nil, headers, .close)
+        self.output.appendHead(of: answer, .ok, type: type, length: nil, .close)
         let stream = AnswerStream(self, on: context.eventLoop)
         self.phase = .streaming(stream)
         self.deadline?.set(.distantFuture)
-        context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+        self.flushOutput()
         self.releaseRead()
         start(stream)
         // Readers of streams do not half-close: an end of their side is an end.
@@ -118,7 +129,7 @@ extension HTTP1Connection: AnswerStreamOutput {
         guard case .streaming(let stream) = self.phase else { return }
         self.assembly = nil
         let keepsUp = self.isWritable
-        self.finish(with: ByteBuffer())
+        self.finish()
         // Who has not read what was sent before will hardly read the end of it.
         if !keepsUp { self.setDeadline(self.gate.settings.linger) }
         stream.ended()
@@ -134,11 +145,10 @@ extension HTTP1Connection: AnswerStreamOutput {
         }
         do {
             let handler = try takeOver(context.channel)
-            var bytes = context.channel.allocator.buffer(capacity: 256)
-            bytes.writeStaticString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n")
-            bytes.writeHeaders(headers)
-            bytes.writeStaticString("\r\n")
-            context.writeAndFlush(self.wrapOutboundOut(bytes), promise: nil)
+            self.output.append("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n")
+            self.output.append(headers)
+            self.output.append("\r\n")
+            self.flushOutput()
             // A stream of another protocol has its own way to say goodbye; the end of the socket is the end of it.
             try context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false)
             let operations = context.pipeline.syncOperations
@@ -162,52 +172,68 @@ extension HTTP1Connection: AnswerStreamOutput {
     }
 }
 
-extension ByteBuffer {
-    /// Writes a status line and headers.
+extension [UInt8] {
+    /// Appends the status line and the headers of an answer.
     ///
     /// - Parameters:
     ///   - type: JSON when nil.
     ///   - length: none for a body that ends with the connection.
-    fileprivate mutating func writeHead(
-        _ status: StatusCode, type: String?, length: Int?, _ headers: HTTPHeaders,
+    fileprivate mutating func appendHead(
+        of answer: HTTPAnswer, _ status: StatusCode, type: String?, length: Int?,
         _ persistence: HTTP1Connection.Persistence
     ) {
         if status == .ok {
-            self.writeStaticString("HTTP/1.1 200 OK\r\n")
+            self.append("HTTP/1.1 200 OK\r\n")
         } else {
-            self.writeStaticString("HTTP/1.1 ")
-            self.writeString(String(status.rawValue))
-            self.writeStaticString(" ")
-            self.writeString(status.reason)
-            self.writeStaticString("\r\n")
+            self.append("HTTP/1.1 ")
+            self.append(decimal: status.rawValue)
+            self.append(" ")
+            self.append(contentsOf: status.reason.utf8)
+            self.append("\r\n")
         }
         if let type {
-            self.writeStaticString("Content-Type: ")
-            self.writeString(type)
-            self.writeStaticString("\r\n")
+            self.append(header: "Content-Type", type)
         } else {
-            self.writeStaticString("Content-Type: application/json; charset=utf-8\r\n")
+            self.append("Content-Type: application/json; charset=utf-8\r\n")
         }
         if let length {
-            self.writeStaticString("Content-Length: ")
-            self.writeString(String(length))
-            self.writeStaticString("\r\n")
+            self.append("Content-Length: ")
+            self.append(decimal: length)
+            self.append("\r\n")
         }
         switch persistence {
         case .implied: break
-        case .keepAlive: self.writeStaticString("Connection: keep-alive\r\n")
-        case .close: self.writeStaticString("Connection: close\r\n")
+        case .keepAlive: self.append("Connection: keep-alive\r\n")
+        case .close: self.append("Connection: close\r\n")
         }
-        self.writeHeaders(headers)
-        self.writeStaticString("\r\n")
+        answer.rateLimit?.forEachHeader { name, value in
+            self.append(name)
+            self.append(": ")
+            self.append(decimal: value)
+            self.append("\r\n")
+        }
+        self.append(answer.headers)
+        self.append("\r\n")
     }
 
-    fileprivate mutating func writeHeaders(_ headers: HTTPHeaders) {
-        for (name, value) in headers {
-            self.writeString(name)
-            self.writeStaticString(": ")
-            self.writeString(value)
-            self.writeStaticString("\r\n")
-        }
+    fileprivate mutating func append(_ headers: HTTPHeaders) {
+        for (name, value) in headers { self.append(header: name, value) }
+    }
+
+    private mutating func append(header name: String, _ value: String) {
+        self.append(contentsOf: name.utf8)
+        self.append(": ")
+        self.append(contentsOf: value.utf8)
+        self.append("\r\n")
+    }
+
+    fileprivate mutating func append(_ text: StaticString) {
+        self.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// - Parameter number: not negative.
+    private mutating func append(decimal number: Int) {
+        if number > 9 { self.append(decimal: number / 10) }
+        self.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }

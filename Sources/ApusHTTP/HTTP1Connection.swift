@@ -46,11 +46,16 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     var deadline: Deadline?
     /// When the request being received must be complete.
     var receiveDeadline: NIODeadline = .distantFuture
-    var needsFlush = false
+    /// Answers that are to go out together; see ``flushOutput()``.
+    var output: [UInt8] = []
+    var socket = DirectSocket()
+    /// Whether the channel is known to hold nothing that was written, so that its socket may be written to directly.
+    var isClear = false
 
     private(set) var parser = RequestParser()
     private(set) var input = ByteBuffer()
     private var peer: SocketAddress?
+    private var executor: LoopExecutor?
     private var isAdvancing = false
     private var readIsHeld = false
     private var droppedBytes = 0
@@ -65,6 +70,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         self.peer = context.channel.remoteAddress
+        self.executor = self.gate.executor(of: context.eventLoop)
+        if !self.gate.isSecure { self.socket = DirectSocket(of: context) }
         self.deadline = Deadline(on: context.eventLoop) { [unowned self] in self.deadlinePassed() }
         self.setDeadline(min(self.gate.settings.idle, self.gate.settings.receive))
     }
@@ -158,6 +165,8 @@ final class HTTP1Connection: ChannelDuplexHandler, RemovableChannelHandler {
         self.task?.cancel()
         self.task = nil
         self.assembly = nil
+        self.output = []
+        self.socket.forget()
         self.deadline?.discard()
         switch phase {
         case .streaming(let stream): stream.ended()
@@ -187,10 +196,7 @@ extension HTTP1Connection {
             }
         }
         self.isAdvancing = false
-        if self.needsFlush {
-            self.needsFlush = false
-            self.context?.flush()
-        }
+        self.flushOutput()
         self.releaseRead()
     }
 
@@ -198,7 +204,7 @@ extension HTTP1Connection {
         if case .idle = self.phase, self.input.readableBytes > 0 || self.parser.target != nil { self.begin() }
         guard self.inputIsClosed else { return }
         switch self.phase {
-        case .idle: self.finish(with: ByteBuffer())
+        case .idle: self.finish()
         case .receiving, .uploading: self.giveUp(Malformation("The request is not complete"))
         case .responding, .writing, .streaming, .closing, .ended: break
         }
@@ -237,7 +243,7 @@ extension HTTP1Connection {
 
     /// Hands the request over: complete, cut short because its body is not kept, or with a body that is still to come.
     func ask(_ body: BodyStream? = nil) {
-        guard let context, let assembly else { return }
+        guard let context, let executor, let assembly else { return }
         self.phase = body.map(Phase.uploading) ?? .responding
         self.ticket += 1
         let ticket = self.ticket
@@ -249,7 +255,7 @@ extension HTTP1Connection {
         if body == nil { self.setDeadline(self.gate.settings.request) }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let request = assembly.request(body, peer: self.peer, isSecure: self.gate.isSecure)
-        let task = self.gate.ask(request, on: context.eventLoop) { answer in
+        let task = self.gate.ask(request, on: executor) { answer in
             bound.value.answered(answer, to: ticket, isLast: isLast)
         }
         if self.isAnswering, self.ticket == ticket { self.task = task }
@@ -276,7 +282,7 @@ extension HTTP1Connection {
 
     /// The answer is out: the next request, or the wait for it.
     func next() {
-        guard !self.isDraining else { return self.finish(with: ByteBuffer()) }
+        guard !self.isDraining else { return self.finish() }
         self.assembly = nil
         self.phase = .idle
         self.setDeadline(self.gate.settings.idle)

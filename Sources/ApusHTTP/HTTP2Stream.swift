@@ -154,7 +154,8 @@ final class HTTP2Stream: ChannelDuplexHandler {
         if body == nil { self.deadline?.set(context.eventLoop.now + self.gate.settings.request) }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let request = assembly.request(body, peer: self.peer, isSecure: self.gate.isSecure)
-        let task = self.gate.ask(request, on: context.eventLoop) { answer in bound.value.answered(answer) }
+        let executor = self.gate.executor(of: context.eventLoop)
+        let task = self.gate.ask(request, on: executor) { answer in bound.value.answered(answer) }
         if self.isAnswering { self.task = task }
     }
 
@@ -224,9 +225,9 @@ extension HTTP2Stream: AnswerStreamOutput {
             self.phase = .answered
             // Time to send the rest of the request and to take the answer.
             self.deadline?.set(context.eventLoop.now + self.gate.settings.write)
-            self.writeHead(context, HTTPResponseStatus(status), type: type, length: body.readableBytes, answer.headers)
+            self.writeHead(context, HTTPResponseStatus(status), type: type, length: body.count, answer)
             if self.assembly?.head.method != .HEAD {
-                context.write(self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+                context.write(self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
             }
             context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
         case .upgrade:
@@ -236,7 +237,7 @@ extension HTTP2Stream: AnswerStreamOutput {
             let stream = AnswerStream(self, on: context.eventLoop)
             self.phase = .streaming(stream)
             self.deadline?.set(.distantFuture)
-            self.writeHead(context, .ok, type: type, length: nil, answer.headers)
+            self.writeHead(context, .ok, type: type, length: nil, answer)
             context.flush()
             start(stream)
             if !self.gate.registry.follow(context.channel) { self.drain() }
@@ -244,13 +245,15 @@ extension HTTP2Stream: AnswerStreamOutput {
     }
 
     private func writeHead(
-        _ context: ChannelHandlerContext, _ status: HTTPResponseStatus, type: String?, length: Int?, _ more: HTTPHeaders
+        _ context: ChannelHandlerContext, _ status: HTTPResponseStatus, type: String?, length: Int?,
+        _ answer: HTTPAnswer
     ) {
         var headers = HTTPHeaders()
-        headers.reserveCapacity(more.count + 2)
+        headers.reserveCapacity(answer.headers.count + 6)
         headers.add(name: "content-type", value: type ?? HTTPAnswer.jsonType)
         if let length { headers.add(name: "content-length", value: String(length)) }
-        headers.add(contentsOf: more)
+        answer.rateLimit?.forEachHeader { headers.add(name: "\($0)", value: String($1)) }
+        headers.add(contentsOf: answer.headers)
         let head = HTTPResponseHead(version: .http2, status: status, headers: headers)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
     }

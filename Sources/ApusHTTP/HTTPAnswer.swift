@@ -7,13 +7,15 @@ package struct HTTPAnswer: Sendable {
     /// The three shapes of an answer.
     enum Content: Sendable {
         /// A body of known length; `type` is its content type, and JSON where it is nil.
-        case whole(StatusCode, type: String?, body: ByteBuffer)
+        case whole(StatusCode, type: String?, body: [UInt8])
         case upgrade(@Sendable (any Channel) throws -> any ChannelHandler)
         case stream(type: String, start: @Sendable (AnswerStream) -> Void)
     }
 
     let content: Content
-    /// Headers beside those that the gate writes: `Content-Type`, `Content-Length` and `Connection`.
+    /// What is left of the caller's calls, where the answer says so.
+    package var rateLimit: RateLimit?
+    /// Headers beside ``rateLimit`` and those that the gate writes: `Content-Type`, `Content-Length` and `Connection`.
     package var headers: HTTPHeaders
 
     /// The status; 200 for a stream and for an upgrade, which is no refusal.
@@ -25,7 +27,7 @@ package struct HTTPAnswer: Sendable {
     }
 
     /// The body of an answer that is sent whole.
-    package var body: ByteBuffer? {
+    package var body: [UInt8]? {
         switch self.content {
         case .whole(_, _, let body): body
         case .upgrade, .stream: nil
@@ -35,27 +37,19 @@ package struct HTTPAnswer: Sendable {
     /// 200 with a JSON body.
     ///
     /// - Parameter body: one JSON value; clients fail on an empty body, so an empty one is sent as 500.
-    package static func json(_ body: ByteBuffer, headers: HTTPHeaders = [:]) -> HTTPAnswer {
-        .json(body, status: .ok, headers: headers)
-    }
-
-    /// 200 with a JSON body; see ``json(_:headers:)-(ByteBuffer,_)``.
     package static func json(_ text: String, headers: HTTPHeaders = [:]) -> HTTPAnswer {
-        .json(ByteBuffer(string: text), status: .ok, headers: headers)
+        .json(Array(text.utf8), headers: headers)
     }
 
-    /// 200 with a JSON body; see ``json(_:headers:)-(ByteBuffer,_)``.
-    package static func json(_ bytes: [UInt8], headers: HTTPHeaders = [:]) -> HTTPAnswer {
-        .json(ByteBuffer(bytes: bytes), status: .ok, headers: headers)
-    }
-
-    /// A JSON body of the responder's own with any status: a batch none of whose items was accepted.
-    package static func json(_ body: ByteBuffer, status: StatusCode, headers: HTTPHeaders = [:]) -> HTTPAnswer {
+    /// A JSON body of the responder's own: with another status than 200, a batch none of whose items was accepted.
+    package static func json(
+        _ body: [UInt8], status: StatusCode = .ok, headers: HTTPHeaders = [:]
+    ) -> HTTPAnswer {
         HTTPAnswer(content: .whole(status, type: nil, body: body), headers: headers)
     }
 
     /// 200 with a body of another type, as the text of metrics.
-    package static func text(_ body: ByteBuffer, contentType: String, headers: HTTPHeaders = [:]) -> HTTPAnswer {
+    package static func text(_ body: [UInt8], contentType: String, headers: HTTPHeaders = [:]) -> HTTPAnswer {
         HTTPAnswer(content: .whole(.ok, type: contentType, body: body), headers: headers)
     }
 
@@ -118,7 +112,7 @@ extension HTTPAnswer {
 
     /// Whether the answer can go out as it is: no empty body, and no header that would break out of its line.
     var isSound: Bool {
-        if case .whole(_, _, let body) = self.content, body.readableBytes == 0 { return false }
+        if case .whole(_, _, let body) = self.content, body.isEmpty { return false }
         for (name, value) in self.headers {
             guard !name.isEmpty, name.hasOnly(\.isTokenCharacter), value.hasOnly({ !$0.isControl }) else {
                 return false
@@ -130,7 +124,7 @@ extension HTTPAnswer {
 
 extension Refusal {
     /// `{"error":{"code":I,"message":S}}`, with `illegal_rids` inside `error` when there are any.
-    func rendered(for family: Family) -> ByteBuffer {
+    func rendered(for family: Family) -> [UInt8] {
         let row = self.row(for: family)
         let message = self.message(for: family)
         var json: [UInt8] = []
@@ -145,6 +139,6 @@ extension Refusal {
             json.appendJSON(strings: self.illegalRegistrationIDs)
         }
         json.append(json: "}}")
-        return ByteBuffer(bytes: json)
+        return json
     }
 }

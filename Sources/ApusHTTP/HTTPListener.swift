@@ -51,7 +51,8 @@ package final class HTTPListener: Sendable {
         try tls?.refuseExpired()
         let registry = ConnectionRegistry(connectionsMax: settings.connectionsMax)
         let gate = Gate(
-            responder: responder, settings: settings, isSecure: context != nil, registry: registry, logger: logger)
+            responder: responder, settings: settings, isSecure: context != nil, registry: registry, group: group,
+            logger: logger)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)

@@ -115,10 +115,13 @@ struct RequestFraming: Equatable {
 
     /// One to eighteen digits: no sign, no list, nothing that overflows.
     private static func length(_ value: String) -> Int? {
-        guard (1...18).contains(value.utf8.count),
-            value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-        else { return nil }
-        return Int(value)
+        guard (1...18).contains(value.utf8.count) else { return nil }
+        var length = 0
+        for byte in value.utf8 {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            length = length * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return length
     }
 
     private static func encoding(_ value: String) -> String? {
@@ -133,10 +136,14 @@ extension String {
     /// - Parameter name: in lower case, letters and hyphens only.
     func isHeader(_ name: StaticString) -> Bool {
         guard self.utf8.count == name.utf8CodeUnitCount else { return false }
-        let expected = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        let expected = name.utf8Start
+        var text = self
         // A hyphen has the bit of lower case already, and no other token character becomes one by it but CR, never in a
         // name.
-        return zip(self.utf8, expected).allSatisfy { $0 | 0x20 == $1 }
+        return text.withUTF8 { text in
+            for index in text.indices where text[index] | 0x20 != expected[index] { return false }
+            return true
+        }
     }
 }
 

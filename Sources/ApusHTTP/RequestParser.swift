@@ -1,3 +1,4 @@
+private import Glibc
 import NIOCore
 import NIOHTTP1
 
@@ -46,6 +47,8 @@ struct RequestParser {
     private var method: HTTPMethod = .GET
     private var version: HTTPVersion = .http1_1
     private var fields: [(String, String)] = []
+    /// Kept from the second request on.
+    private var known: KnownHead?
 
     /// The target of the request being received, as soon as its line is there; a guess when the line was too long.
     private(set) var target: RequestTarget?
@@ -85,6 +88,7 @@ struct RequestParser {
         self.searched = 0
         self.headBytes = 0
         self.target = nil
+        if self.known == nil { self.known = KnownHead() }
         return .end
     }
 }
@@ -100,7 +104,7 @@ extension RequestParser {
 
     /// The line at the front of the bytes, without its CRLF.
     private mutating func line(in bytes: UnsafeRawBufferPointer, max: Int, what: String) -> Line {
-        guard let lineFeed = bytes[min(self.searched, bytes.count)...].firstIndex(of: 0x0A) else {
+        guard let lineFeed = bytes.firstLineFeed(from: self.searched) else {
             self.searched = bytes.count
             return bytes.count > max ? .malformed(Malformation("\(what) is too long")) : .incomplete
         }
@@ -200,7 +204,7 @@ extension RequestParser {
             guard self.headBytes <= Self.headBytesMax, self.fields.count < Self.fieldsMax else {
                 throw Malformation("The headers are too long")
             }
-            self.fields.append(try Self.field(line))
+            self.fields.append(try self.fieldMaybeKnown(line))
             return nil
         }
         defer { self.fields = [] }
@@ -211,11 +215,17 @@ extension RequestParser {
 
     /// Reads `METHOD target HTTP/1.x`. The target may hold raw spaces behind its `?`.
     private mutating func takeRequestLine(_ line: UnsafeRawBufferPointer) throws(Malformation) {
+        if let known = self.known?.target, known.isSame(as: line) {
+            // Method and version are still those of that line.
+            self.target = known.meaning
+            return
+        }
         let space = UInt8(ascii: " ")
         guard let first = line.firstIndex(of: space), let last = line.lastIndex(of: space),
             first > 0, first <= Self.methodBytesMax, line[..<first].allSatisfy(\.isTokenCharacter)
         else { throw Malformation("The request line is not legal") }
-        self.target = RequestTarget(bytes: UnsafeRawBufferPointer(rebasing: line[(first + 1)..<max(last, first + 1)]))
+        let target = RequestTarget(bytes: UnsafeRawBufferPointer(rebasing: line[(first + 1)..<max(last, first + 1)]))
+        self.target = target
         guard last > first + 1 else { throw Malformation("The request line has no HTTP version") }
         switch Self.text(line[(last + 1)...]) {
         case "HTTP/1.1": self.version = .http1_1
@@ -223,12 +233,21 @@ extension RequestParser {
         default: throw Malformation("The HTTP version must be 1.1 or 1.0")
         }
         self.method = Self.method(line[..<first])
+        self.known?.keep(target, of: line)
     }
 
     private static func method(_ bytes: Slice<UnsafeRawBufferPointer>) -> HTTPMethod {
         if bytes.elementsEqual("POST".utf8) { return .POST }
         if bytes.elementsEqual("GET".utf8) { return .GET }
         return HTTPMethod(rawValue: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Reads `Name: value`, unless it stood at the same place of the head before.
+    private mutating func fieldMaybeKnown(_ line: UnsafeRawBufferPointer) throws(Malformation) -> (String, String) {
+        if let field = self.known?.field(at: self.fields.count, line) { return field }
+        let field = try Self.field(line)
+        self.known?.keep(field, at: self.fields.count, of: line)
+        return field
     }
 
     /// Reads `Name: value`.
@@ -356,5 +375,15 @@ extension RequestParser {
         let rest = bytes.drop(while: \.isTokenCharacter)
         defer { bytes = rest }
         return rest.startIndex > bytes.startIndex
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Where the first line feed is that is not before an index.
+    fileprivate func firstLineFeed(from start: Int) -> Int? {
+        guard let base = self.baseAddress, start < self.count,
+            let found = memchr(base + start, 0x0A, self.count - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
     }
 }

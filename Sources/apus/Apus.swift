@@ -20,6 +20,7 @@ struct Apus: AsyncParsableCommand {
         ])
 
     static func main() async {
+        EventLoops.followProcessors()
         // Before the first task: everything asynchronous then runs on the event loops, without a hop between two pools.
         _ = NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
         await self.main(nil)

@@ -42,7 +42,7 @@ final class Front: HTTPResponder {
     nonisolated(nonsending) func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         if let refusal = self.phase.refusal { throw refusal }
         let behind = self.behind.withLock { $0 }
-        if request.target.segments == ["healthz"] {
+        if request.target.segments.count == 1, request.target.segments[0] == "healthz" {
             guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
             guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
             guard let behind else { throw Refusal(.starting) }

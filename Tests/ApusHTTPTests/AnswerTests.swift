@@ -12,7 +12,7 @@ import Testing
             let row = kind.row(for: family)
             let answer = HTTPAnswer.refusal(Refusal(kind), family)
             #expect(answer.status == row.status)
-            let body = String(buffer: try #require(answer.body))
+            let body = String(decoding: try #require(answer.body), as: UTF8.self)
             #expect(body.hasPrefix("{\"error\":{\"code\":\(row.code),\"message\":\""))
             #expect(answer.headers.contains(name: "WWW-Authenticate") == (row.status == .unauthorized))
             switch row.status {
@@ -36,7 +36,7 @@ import Testing
         let detail = "a \"b\" \\ \n\r\t\u{0}\u{1}\u{1F} / 中文 ￥ 😀 \u{7F}"
         let answer = HTTPAnswer.refusal(Refusal(.badValue, detail), .push)
         #expect(
-            String(buffer: try #require(answer.body))
+            String(decoding: try #require(answer.body), as: UTF8.self)
                 == "{\"error\":{\"code\":1003,\"message\":"
                 + "\"a \\\"b\\\" \\\\ \\n\\r\\t\\u0000\\u0001\\u001f / 中文 ￥ 😀 \u{7F}\"}}"
         )
@@ -44,7 +44,7 @@ import Testing
 
     @Test func `never has an empty message`() throws {
         let answer = HTTPAnswer.refusal(Refusal(.badValue, ""), .push)
-        #expect(!String(buffer: try #require(answer.body)).contains("\"message\":\"\""))
+        #expect(!String(decoding: try #require(answer.body), as: UTF8.self).contains("\"message\":\"\""))
     }
 
     @Test func `names the registration ids at fault inside error`() throws {
@@ -52,7 +52,7 @@ import Testing
         refusal.illegalRegistrationIDs = ["a\"", "b"]
         let answer = HTTPAnswer.refusal(refusal, .device)
         #expect(
-            String(buffer: try #require(answer.body))
+            String(decoding: try #require(answer.body), as: UTF8.self)
                 == "{\"error\":{\"code\":7002,\"message\":\"x\",\"illegal_rids\":[\"a\\\"\",\"b\"]}}")
     }
 

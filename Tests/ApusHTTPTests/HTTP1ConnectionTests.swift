@@ -20,6 +20,20 @@ import Testing
         #expect(connection.isOpen)
     }
 
+    @Test func `tells what is left of the caller's calls before its other headers`() async throws {
+        let connection = try await TestConnection { _ in
+            var answer = HTTPAnswer.json("{}", headers: ["Retry-After": "5"])
+            answer.rateLimit = RateLimit(limit: 600, remaining: 0, resetSeconds: 42)
+            return answer
+        }
+        try await connection.send(self.get)
+        #expect(
+            try await connection.nextWritten()
+                == "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 2\r\n"
+                + "X-Rate-Limit-Limit: 600\r\nX-Rate-Limit-Quota: 600\r\nX-Rate-Limit-Remaining: 0\r\n"
+                + "X-Rate-Limit-Reset: 42\r\nRetry-After: 5\r\n\r\n{}")
+    }
+
     @Test func `hands over what came`() async throws {
         let connection = try await TestConnection()
         try await connection.send("PUT /v3//a%20b/?c=1 HTTP/1.1\r\nHost: a\r\nX-A: b\r\nContent-Length: 5\r\n\r\nhe")

@@ -38,6 +38,46 @@ import Testing
         await server.shutDown()
     }
 
+    @Test func `goes on where it started, after it has waited`() async throws {
+        let answer = Signal()
+        let server = try await TestListener { request in
+            let here = MultiThreadedEventLoopGroup.currentEventLoop
+            if request.target.segments == ["wait"] { await answer.wait() } else { answer.fire() }
+            let there = MultiThreadedEventLoopGroup.currentEventLoop
+            return .json(here != nil && here === there ? "true" : "false")
+        }
+        // More than there are loops, so that some are let go from another loop than theirs.
+        var clients: [RawClient] = []
+        for _ in 0...System.coreCount {
+            let client = try await server.client()
+            try await client.send("GET /wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            clients.append(client)
+        }
+        let last = try await server.client()
+        try await last.send(self.last)
+        for client in clients + [last] {
+            #expect(WireAnswer.all(in: await client.untilClosed())?.map(\.body) == ["true"])
+            await client.close()
+        }
+        await server.shutDown()
+    }
+
+    @Test func `answers in order, however large the answers and however late they are read`() async throws {
+        let (sizes, rounds) = ([1, 100_000, 10, 20_000, 300_000, 2], 20)
+        let server = try await TestListener { request in
+            let size = Int(request.target.segments[0]) ?? 0
+            return .json(Array(repeating: UInt8(ascii: "7"), count: size))
+        }
+        let client = try await server.client()
+        let asked = Array(repeating: sizes, count: rounds).flatMap(\.self)
+        try await client.send(asked.map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }.joined())
+        try await client.send("GET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        let answers = try #require(WireAnswer.all(in: await client.untilClosed()))
+        #expect(answers.map(\.body.utf8.count) == asked + [3])
+        await client.close()
+        await server.shutDown()
+    }
+
     @Test func `cancels the responder of a client that resets`() async throws {
         let asked = Signal()
         let cancelled = Signal()

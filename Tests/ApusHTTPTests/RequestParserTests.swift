@@ -31,6 +31,49 @@ import Testing
         #expect(try #require(try parsing.next()).head.method == .RAW(value: "BREW-42!"))
     }
 
+    @Test func `reads a head as if it were the only one, however much it repeats of those before`() throws {
+        let lines = [
+            "GET /a HTTP/1.1", "GET /a HTTP/1.0", "POST /a HTTP/1.1", "GET /a?b=%20 HTTP/1.1", "GET /a  HTTP/1.1",
+        ]
+        let headers =
+            (1...20).map { "X-\($0): \($0)" }
+            + [
+                "X-1: one", "x-1: 1", "X-1:1", "X-2: \(String(repeating: "2", count: 300))", "Host: b",
+                "Connection: close",
+            ]
+            + ["Content-Length: 0", "Content-Length: 3", "Content-Length: x", "Transfer-Encoding: chunked", "X-3 : 3"]
+        var random = SplitMix(state: 1)
+        for _ in 1...300 {
+            let parsing = Parsing("")
+            var kept = Array(headers.shuffled(using: &random).prefix(18))
+            for _ in 1...8 {
+                // One or two differ from the head before.
+                for _ in 0...Int.random(in: 0...1, using: &random) {
+                    kept[Int.random(in: kept.indices, using: &random)] = headers.randomElement(using: &random) ?? ""
+                }
+                let count = Int.random(in: 0...kept.count, using: &random)
+                let line = (Bool.random(using: &random) ? lines.randomElement(using: &random) : lines.first) ?? ""
+                let wire = ([line, "Host: a"] + kept.prefix(count) + ["", "0\r\n\r\n"]).joined(separator: "\r\n")
+                let alone = Parsing(wire)
+                parsing.input = ByteBuffer(string: wire)
+                do throws(Malformation) {
+                    let expected = try alone.next()
+                    let request = try parsing.next()
+                    #expect(request?.summary == expected?.summary)
+                    #expect(request?.head.target == expected?.head.target)
+                    #expect(request?.keepsAlive == expected?.keepsAlive)
+                    #expect(parsing.input == alone.input)
+                    // What is left of the body that a head without a length has is no request.
+                    guard request != nil else { break }
+                } catch {
+                    let malformation = #expect(throws: Malformation.self) { try parsing.next() }
+                    #expect(malformation == error)
+                    break
+                }
+            }
+        }
+    }
+
     @Test func `knows the characters of a token`() {
         let others = "\"(),/:;<=>?@[\\]{}".utf8
         for byte in UInt8.min ... .max {

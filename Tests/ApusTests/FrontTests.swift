@@ -37,7 +37,7 @@ import Testing
     @Test func `says that it is well once the node serves`() async throws {
         self.front.open(Behind()) {}
         self.phase.move(to: .serving)
-        #expect(try await self.ask("/healthz").body.map { String(buffer: $0) } == #"{"status":"ok"}"#)
+        #expect(try await self.ask("/healthz").body.map { String(decoding: $0, as: UTF8.self) } == #"{"status":"ok"}"#)
         #expect(try await self.ask("/healthz", .POST).status == .methodNotAllowed)
         await #expect(throws: Refusal(.formatNotSupported)) { _ = try await self.ask("/healthz", accept: "text/html") }
         #expect(self.front.family(of: RequestTarget("/healthz")) == .node)

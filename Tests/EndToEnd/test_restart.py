@@ -1,5 +1,8 @@
 """A stop and a new start on the same folder: nothing that was answered is forgotten."""
 
+import os
+import pathlib
+
 import pytest
 import requests
 
@@ -99,3 +102,15 @@ def test_changes_made_while_it_was_down_are_known_at_the_start(own_server):
     assert app.get("/v3/push/cid").json()["error"]["code"] == 2003
     own_server.update(app, "--unblock")
     eventually(lambda: app.get("/v3/push/cid").status_code == 200, 5, "the app is served again")
+
+
+def test_it_has_a_loop_for_each_processor_that_it_may_run_on(own_server):
+    own_server.stop()
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        own_server.start()
+    finally:
+        os.sched_setaffinity(0, allowed)
+    tasks = pathlib.Path(f"/proc/{own_server.child.pid}/task").glob("*/comm")
+    assert sum(task.read_text().startswith("NIO-SGLTN") for task in tasks) == 1

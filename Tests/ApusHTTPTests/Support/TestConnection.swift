@@ -31,7 +31,7 @@ struct TestConnection {
         self.channel = NIOAsyncTestingChannel(loop: self.loop)
         let gate = Gate(
             responder: self.responder, settings: settings, isSecure: false,
-            registry: ConnectionRegistry(connectionsMax: 0), logger: Logger(label: "test"))
+            registry: ConnectionRegistry(connectionsMax: 0), group: self.loop, logger: Logger(label: "test"))
         try await self.channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 1)).get()
         let channel = self.channel
         try await channel.eventLoop.submit {
