@@ -63,23 +63,23 @@ package struct APIResponder: HTTPResponder {
     private func respond(
         to request: HTTPRequest, by route: Route, from caller: Caller
     ) async throws(Refusal) -> HTTPAnswer {
-        let credentials = Authenticator.Credentials(request.headers.first(name: "Authorization"))
+        let header = request.headers.first(name: "Authorization")
         let authenticator = self.core.authenticator
         switch route.answer {
         case .app(let answer):
-            let app = try authenticator.authenticate(credentials, from: caller.address)
+            let app = try authenticator.authenticate(header, from: caller.address)
             let call = CallOf(request: request, core: self.core, who: app, caller: caller)
             return await self.answer(call, route, of: .app(app.id), app: app, answer)
         case .group(let answer):
-            let group = try authenticator.authenticateGroup(credentials, from: caller.address)
+            let group = try authenticator.authenticateGroup(.init(header), from: caller.address)
             let call = CallOf(request: request, core: self.core, who: group, caller: caller)
             return await self.answer(call, route, of: .group(group.id), app: nil, answer)
         case .developer(let answer):
-            let developer = try authenticator.authenticateDeveloper(credentials, from: caller.address)
+            let developer = try authenticator.authenticateDeveloper(.init(header), from: caller.address)
             let call = CallOf(request: request, core: self.core, who: developer, caller: caller)
             return await self.answer(call, route, of: .developer(developer.id), app: nil, answer)
         case .uploader(let answer):
-            let uploader = try authenticator.authenticateUploader(credentials, from: caller.address)
+            let uploader = try authenticator.authenticateUploader(.init(header), from: caller.address)
             let call = CallOf(request: request, core: self.core, who: uploader, caller: caller)
             switch uploader {
             case .app(let app): return await self.answer(call, route, of: .app(app.id), app: app, answer)

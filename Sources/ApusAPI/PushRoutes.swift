@@ -6,7 +6,7 @@ import NIOHTTP1
 enum PushRoutes {
     static func routes(at path: [String]) -> [Route]? {
         switch path {
-        case []: return [Route(.POST, .push, answer: self.push)]
+        case []: return self.ofPush
         case ["validate"]: return [Route(.POST, .push, answer: self.validate)]
         case ["file"]: return [Route(.POST, .push, isVIPOnly: true, answer: self.file)]
         case ["batch", "regid", "single"]:
@@ -27,6 +27,9 @@ enum PushRoutes {
         default: return nil
         }
     }
+
+    /// What is asked for most is made once.
+    private static let ofPush = [Route(.POST, .push, answer: Self.push)]
 
     @Sendable private static func push(_ call: Call) async throws(Refusal) -> [UInt8] {
         try await self.push(call, audience: .devices)
@@ -113,9 +116,9 @@ extension PushAnswer {
         var body: [UInt8] = []
         body.reserveCapacity(56)
         body.append(json: #"{"sendno":""#)
-        body.append(contentsOf: String(self.sendno).utf8)
+        body.append(decimal: self.sendno)
         body.append(json: #"","msg_id":""#)
-        body.append(contentsOf: self.messageID.text.utf8)
+        body.append(decimal: self.messageID.number)
         body.append(json: #""}"#)
         return body
     }

@@ -108,7 +108,9 @@ struct CallOf<Who: Sendable>: Sendable {
     let caller: Caller
 
     /// The body's bytes, for a decoder.
-    func bodyBytes() throws(Refusal) -> [UInt8] { Array(try self.request.body.bytes().readableBytesView) }
+    func bodyBytes() throws(Refusal) -> [UInt8] {
+        try self.request.body.bytes().withUnsafeReadableBytes { Array($0) }
+    }
 
     /// A query parameter; nil when it is missing or empty.
     func query(_ name: String) -> String? { self.request.target.query[name] }

@@ -39,7 +39,7 @@ extension Audience {
             self = .all
             return
         }
-        guard value.members != nil else { throw value.bad("\"all\" or an object") }
+        guard value.isMap else { throw value.bad("\"all\" or an object") }
         try Shape.audience.check(value)
         var kinds = Kinds()
         kinds.tag = try Self.labels(value["tag"], max: Self.tagsMax) { Tag($0) }
@@ -59,20 +59,20 @@ extension Audience {
     private static func checkCompany(
         _ kinds: Kinds, of value: JSONValue, rule: AudienceRule, isLiveActivity: Bool
     ) throws(Refusal) {
-        guard kinds != Kinds() else {
+        guard !kinds.isEmpty else {
             throw rule == .file ? value.missing("file") : value.bad("\"all\" or an object with at least one kind")
         }
         if let activity = value["live_activity_id"] {
             guard isLiveActivity else { throw activity.bad("sent together with live_activity only") }
             var others = kinds
             others.liveActivityID = nil
-            guard others == Kinds() else { throw activity.bad("the only kind of its audience") }
+            guard others.isEmpty else { throw activity.bad("the only kind of its audience") }
         }
         if let file = value["file"] {
             guard rule != .devices else { throw file.bad("sent to the file push endpoint or in a schedule") }
             var others = kinds
             others.fileID = nil
-            guard others == Kinds() else { throw file.bad("the only kind of its audience") }
+            guard others.isEmpty else { throw file.bad("the only kind of its audience") }
         } else if rule == .file {
             throw value.missing("file")
         }

@@ -17,10 +17,13 @@ final class JSONDocument: Sendable {
     let bytes: [UInt8]
     /// An object is followed by name, value, name, value, …; an array by its elements.
     let tape: [Token]
+    /// Whether the text has no spaces, no escapes and no null, and nothing around its value.
+    let isTerse: Bool
 
-    init(bytes: [UInt8], tape: [Token]) {
+    init(bytes: [UInt8], tape: [Token], isTerse: Bool) {
         self.bytes = bytes
         self.tape = tape
+        self.isTerse = isTerse
     }
 
     /// The next sibling of the token at `index`.
@@ -45,7 +48,13 @@ final class JSONDocument: Sendable {
             return JSONEscape.decode(self.raw(index), upTo: 8).withUnsafeBufferPointer(Self.head(of:))
         }
         return self.bytes.withUnsafeBufferPointer {
-            Self.head(of: UnsafeBufferPointer(rebasing: $0[Int(token.start)..<Int(token.end)]))
+            let (start, length) = (Int(token.start), Int(token.end - token.start))
+            guard length > 0, start + 8 <= $0.count else {
+                return Self.head(of: UnsafeBufferPointer(rebasing: $0[start..<(start + length)]))
+            }
+            let raw = UnsafeRawBufferPointer($0)
+            let word = UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+            return length >= 8 ? word : word >> (64 - 8 * UInt64(length))
         }
     }
 
@@ -56,27 +65,59 @@ final class JSONDocument: Sendable {
         return head
     }
 
+    /// Where the value of a member stands on the tape; nil when there is none of this name, when the last one is null,
+    /// and for what is no object.
+    func member(_ name: UnsafeBufferPointer<UInt8>, of object: Int) -> Int? {
+        self.tape.withUnsafeBufferPointer { tape in
+            guard tape[object].kind == .object else { return nil }
+            let end = Int(tape[object].next)
+            var (found, current) = (0, object + 1)
+            while current < end {
+                if self.string(tape[current], current, is: name) { found = current + 1 }
+                current = Int(tape[current + 1].next)
+            }
+            return found != 0 && tape[found].kind != .null ? found : nil
+        }
+    }
+
+    /// Whether two members of an object may have one name; sure for small objects only.
+    func mayRepeatNames() -> Bool {
+        for (object, token) in self.tape.enumerated() where token.kind == .object {
+            let end = Int(token.next)
+            guard end - object <= JSONMemberIndices.smallMaxTokens else { return true }
+            var name = object + 1
+            while name < end {
+                let following = self.next(name + 1)
+                var later = following
+                while later < end {
+                    if self.isSameString(name, later) { return true }
+                    later = self.next(later + 1)
+                }
+                name = following
+            }
+        }
+        return false
+    }
+
     /// Whether the string at `index` is this text.
     @inline(__always)
     func string(_ index: Int, is text: StaticString) -> Bool {
-        let token = self.tape[index]
-        let length = Int(token.end - token.start)
-        // An escape has at most six bytes for one of the text: long strings need not be decoded to be told apart.
-        guard length == text.utf8CodeUnitCount || (token.isEscaped && length <= 6 * text.utf8CodeUnitCount) else {
-            return false
-        }
-        return self.string(token, index, is: text)
+        self.string(self.tape[index], index, is: UnsafeBufferPointer(text))
     }
 
-    private func string(_ token: Token, _ index: Int, is text: StaticString) -> Bool {
-        guard !token.isEscaped else {
-            return self.unescaped(index).elementsEqual(UnsafeBufferPointer(text))
-        }
+    @inline(__always)
+    private func string(_ token: Token, _ index: Int, is text: UnsafeBufferPointer<UInt8>) -> Bool {
+        let length = Int(token.end - token.start)
+        // An escape has at most six bytes for one of the text: long strings need not be decoded to be told apart.
+        guard length == text.count || (token.isEscaped && length <= 6 * text.count) else { return false }
+        return self.isText(token, index, text)
+    }
+
+    private func isText(_ token: Token, _ index: Int, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard !token.isEscaped else { return self.unescaped(index).elementsEqual(text) }
         let start = Int(token.start)
         return self.bytes.withUnsafeBufferPointer { bytes in
-            for offset in 0..<text.utf8CodeUnitCount where bytes[start + offset] != text.utf8Start[offset] {
-                return false
-            }
+            for offset in text.indices where bytes[start + offset] != text[offset] { return false }
             return true
         }
     }
@@ -100,7 +141,7 @@ final class JSONDocument: Sendable {
 /// a hostile body costs no more than its size.
 struct JSONMemberIndices: Sequence, IteratorProtocol {
     /// Tokens inside an object, up to which comparing is cheaper than a table.
-    private static let smallMaxTokens = 64
+    static let smallMaxTokens = 64
 
     private let document: JSONDocument
     private let end: Int

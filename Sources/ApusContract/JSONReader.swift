@@ -19,17 +19,20 @@ struct JSONReader {
     private let source: UnsafeBufferPointer<UInt8>
     private var position = 0
     private var tape: [JSONDocument.Token] = []
+    /// See ``JSONDocument/isTerse``.
+    private var isTerse = true
 
     /// - Throws: ``JSONError`` at the first byte that cannot belong to a JSON text.
     static func read(_ bytes: [UInt8]) throws(JSONError) -> JSONDocument {
         guard bytes.count <= Self.sizeMaxBytes else {
             throw JSONError(offset: Self.sizeMaxBytes, reason: "the text is too long")
         }
-        let tape = try bytes.withUnsafeBufferPointer { (source) throws(JSONError) in
+        let (tape, isTerse) = try bytes.withUnsafeBufferPointer {
+            (source) throws(JSONError) -> ([JSONDocument.Token], Bool) in
             var reader = JSONReader(source: source)
-            return try reader.readText()
+            return (try reader.readText(), reader.isTerse)
         }
-        return JSONDocument(bytes: bytes, tape: tape)
+        return JSONDocument(bytes: bytes, tape: tape, isTerse: isTerse)
     }
 
     private init(source: UnsafeBufferPointer<UInt8>) {
@@ -39,7 +42,10 @@ struct JSONReader {
     }
 
     private mutating func readText() throws(JSONError) -> [JSONDocument.Token] {
-        if self.source.starts(with: [0xEF, 0xBB, 0xBF]) { self.position = 3 }
+        if self.source.count >= 3, self.source[0] == 0xEF, self.source[1] == 0xBB, self.source[2] == 0xBF {
+            self.position = 3
+            self.isTerse = false
+        }
         self.skipSpace()
         try self.readValue(depth: 0)
         self.skipSpace()
@@ -55,7 +61,9 @@ struct JSONReader {
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): try self.readNumber()
         case UInt8(ascii: "t"): try self.readWord("true", as: .boolean)
         case UInt8(ascii: "f"): try self.readWord("false", as: .boolean)
-        case UInt8(ascii: "n"): try self.readWord("null", as: .null)
+        case UInt8(ascii: "n"):
+            try self.readWord("null", as: .null)
+            self.isTerse = false
         default: throw self.unexpected("a value")
         }
     }
@@ -131,6 +139,7 @@ extension JSONReader {
             }
             if byte == UInt8(ascii: "\\") {
                 isEscaped = true
+                self.isTerse = false
                 try self.readEscape()
             } else if byte >= 0x80 {
                 try self.readSequence()
@@ -233,7 +242,9 @@ extension JSONReader {
     private mutating func skipSpace() {
         while true {
             switch self.current {
-            case 0x20, 0x0A, 0x0D, 0x09: self.position += 1
+            case 0x20, 0x0A, 0x0D, 0x09:
+                self.position += 1
+                self.isTerse = false
             default: return
             }
         }

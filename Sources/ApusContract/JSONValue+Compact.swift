@@ -4,13 +4,21 @@ extension JSONValue {
     package func compact() -> [UInt8] { self.compact(omitting: []) }
 
     /// Appends ``compact()``.
-    package func write(to bytes: inout [UInt8]) { self.write(to: &bytes, omitting: []) }
+    package func write(to bytes: inout [UInt8]) {
+        // A text without escapes, as nearly all are, is one piece of its source.
+        guard self.kind == .string, !self.token.isEscaped else { return self.write(to: &bytes, omitting: []) }
+        bytes.append(contentsOf: self.document.bytes[Int(self.token.start) - 1..<Int(self.token.end) + 1])
+    }
 
     /// How many bytes ``compact()`` has: what the contract's sizes are measured in.
     package var compactSize: Int { self.compact().count }
 
     /// The value as compact JSON, without the members and elements whose tape indices are listed.
     func compact(omitting omitted: Set<Int>) -> [UInt8] {
+        // As it was sent, without a copy.
+        if self.index == 0, self.document.isTerse, omitted.isEmpty, !self.document.mayRepeatNames() {
+            return self.document.bytes
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(self.text.count + 2)
         self.write(to: &bytes, omitting: omitted)

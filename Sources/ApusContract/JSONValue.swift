@@ -81,21 +81,15 @@ package struct JSONValue: Sendable {
 
     /// The members of an object; none for an empty array, which some clients send for an empty map. Nil for anything
     /// else.
-    package var members: Members? {
-        self.kind == .object || self.isEmptyContainer ? Members(self) : nil
-    }
+    package var members: Members? { self.isMap ? Members(self) : nil }
+
+    /// Whether it has ``members``, if only none.
+    var isMap: Bool { self.kind == .object || self.isEmptyContainer }
 
     /// The member of an object with this name; nil when there is none, when it is null, and for every other kind.
     package subscript(_ name: StaticString) -> JSONValue? {
-        guard self.kind == .object else { return nil }
-        let end = self.document.next(self.index)
-        var (found, current): (Int?, Int) = (nil, self.index + 1)
-        while current < end {
-            if self.document.string(current, is: name) { found = current + 1 }
-            current = self.document.next(current + 1)
-        }
-        guard let found, self.document.tape[found].kind != .null else { return nil }
-        return JSONValue(document: self.document, index: found)
+        guard let value = self.document.member(UnsafeBufferPointer(name), of: self.index) else { return nil }
+        return JSONValue(document: self.document, index: value)
     }
 
     /// Whether this is `{}` or `[]`; an object of nothing but nulls is not.

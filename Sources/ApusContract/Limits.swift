@@ -81,7 +81,11 @@ package struct Limits: Sendable, Equatable {
 
     /// The value as it was configured: 0 means unlimited.
     package subscript(_ name: LimitName) -> Int {
-        get { self.given[name] ?? name.standard }
+        get {
+            // A few at most: going through them takes less than hashing a name, which every request would do again.
+            for (given, value) in self.given where given == name { return value }
+            return name.standard
+        }
         set { self.given[name] = newValue }
     }
 

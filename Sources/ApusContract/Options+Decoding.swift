@@ -88,8 +88,8 @@ extension PushOptions {
     }
 
     /// `active_push` takes a notification alone and at once; `need_backup` needs it.
-    static func checkActivePush(_ root: JSONValue, _ content: PushContent) throws(Refusal) {
-        guard let options = root["options"] else { return }
+    static func checkActivePush(_ options: JSONValue?, _ content: PushContent) throws(Refusal) {
+        guard let options else { return }
         let isActive = options["active_push"]?.boolean ?? false
         if options["need_backup"]?.boolean == true, !isActive {
             throw Refusal(.activePushConflict, "options.need_backup takes active_push: true")

@@ -10,41 +10,48 @@ extension PushContent {
     /// - Throws: ``Refusal/Kind/retired`` when Windows Phone is all that the push speaks to,
     ///   ``Refusal/Kind/missingValue`` when it says nothing to anybody it targets, ``Refusal/Kind/badValue`` for parts
     ///   that exclude one another.
-    init(checked root: JSONValue, platforms: PlatformSet) throws(Refusal) {
-        let notification = root["notification"].flatMap { Self.speaks($0) ? $0 : nil }
+    init(
+        checked root: JSONValue, _ said: JSONValue?, _ options: JSONValue?, _ platforms: PlatformSet
+    ) throws(Refusal) {
+        let notification = said.flatMap { Self.speaks($0) ? $0 : nil }
         let message = root["message"].flatMap { $0.hasMembers ? $0 : nil }
-        let isLiveActivity = root["live_activity"] != nil
-        guard notification != nil || message != nil || isLiveActivity else {
-            if root["notification"]?["winphone"] != nil {
+        let activity = root["live_activity"]
+        guard notification != nil || message != nil || activity != nil else {
+            if said?["winphone"] != nil {
                 throw Refusal(.retired, "Windows Phone is retired: notification.winphone reaches nobody")
             }
             throw Refusal.missing("notification, message or live_activity")
         }
-        try Self.checkCompany(root, hasNotification: notification != nil, hasMessage: message != nil)
+        if let activity, notification != nil || message != nil {
+            throw activity.bad("sent without notification and message")
+        }
+        try Self.checkCompany(root, options, hasNotification: notification != nil, hasMessage: message != nil)
         self.init(
             notifications: try notification.map { (notification) throws(Refusal) in
                 try Self.notifications(notification, platforms)
-            } ?? [:],
-            message: message.map(Self.message), isLiveActivity: isLiveActivity)
+            } ?? PlatformTexts(),
+            message: message.map(Self.message), isLiveActivity: activity != nil)
     }
 
     /// Whether a notification holds anything but what is ignored.
     private static func speaks(_ notification: JSONValue) -> Bool {
-        notification.members?.contains { name, _ in !name.isString("winphone") && !name.isString("ai_opportunity") }
-            ?? false
+        // What nearly every one has.
+        if notification["alert"] != nil { return true }
+        return notification.members?.contains { name, _ in
+            !name.isString("winphone") && !name.isString("ai_opportunity")
+        } ?? false
     }
 
     /// Which parts of a push may stand beside which.
-    private static func checkCompany(_ root: JSONValue, hasNotification: Bool, hasMessage: Bool) throws(Refusal) {
-        if let activity = root["live_activity"], hasNotification || hasMessage {
-            throw activity.bad("sent without notification and message")
-        }
+    private static func checkCompany(
+        _ root: JSONValue, _ options: JSONValue?, hasNotification: Bool, hasMessage: Bool
+    ) throws(Refusal) {
         if let inApp = root["inapp_message"], inApp.hasMembers, !hasNotification || hasMessage {
             throw inApp.bad("sent with notification and without message")
         }
         if let thirdParty = root["notification_3rd"] {
             guard hasMessage else { throw thirdParty.bad("sent together with message") }
-            guard root["options"]?["notification_3rd_ver"]?.isString("v2") == true else {
+            guard options?["notification_3rd_ver"]?.isString("v2") == true else {
                 return try Shape.thirdPartyNotification.check(thirdParty)
             }
             try Shape.thirdPartyNotificationByPlatform.check(thirdParty)
@@ -54,11 +61,11 @@ extension PushContent {
 
     private static func notifications(
         _ notification: JSONValue, _ platforms: PlatformSet
-    ) throws(Refusal) -> [Platform: [UInt8]] {
+    ) throws(Refusal) -> PlatformTexts {
         let common = notification["alert"]
         // What platforms get that have no object of their own: the same bytes for all.
         let plain = common.map { Self.effective(nil, $0) }
-        var notifications = [Platform: [UInt8]](minimumCapacity: Platform.allCases.count)
+        var notifications = PlatformTexts()
         for platform in Platform.allCases where platforms.contains(platform) {
             let own = notification.object(of: platform)
             if own?["alert"] == nil {
@@ -114,7 +121,7 @@ extension PushContent {
             case .ios:
                 try Self.check(notification, "notification.ios", max: Self.iosNotificationMaxBytes)
                 try Self.check(message, "message", max: Self.sizeMaxBytes)
-                if let activity = root["live_activity"]?["ios"] {
+                if self.isLiveActivity, let activity = root["live_activity"]?["ios"] {
                     try Self.check(activity.compactSize, "live_activity.ios", max: LiveActivity.sizeMaxBytes)
                 }
             case .android, .hmos, .quickapp, .web:

@@ -12,7 +12,7 @@ extension PushRequest {
     ///   - rule: what the endpoint takes as an audience.
     ///   - bodyMaxBytes: the configured limit `body_bytes`.
     /// - Throws: a ``Refusal`` with one of 1002, 1003, 1005, 1009, 1035 or 410, naming the place.
-    package init(
+    package convenience init(
         decoding bytes: [UInt8], audience rule: AudienceRule = .devices,
         bodyMaxBytes: Int = LimitName.bodyBytes.standard
     ) throws(Refusal) {
@@ -26,26 +26,27 @@ extension PushRequest {
     /// Reads a push that stands inside another text; places in refusals are named from the top of that text.
     ///
     /// - Throws: as ``init(decoding:audience:bodyMaxBytes:)``.
-    package init(_ root: JSONValue, audience rule: AudienceRule = .devices) throws(Refusal) {
+    package convenience init(_ root: JSONValue, audience rule: AudienceRule = .devices) throws(Refusal) {
         try Shape.push.check(root)
         guard let platform = root["platform"], let audience = root["audience"] else { throw root.missing("platform") }
+        let (notification, options) = (root["notification"], root["options"])
         let named = try PlatformSet.named(by: platform)
-        self.platforms = named.platforms
-        self.content = try PushContent(checked: root, platforms: named.platforms)
-        self.audience = try Audience(decoding: audience, rule: rule, isLiveActivity: self.content.isLiveActivity)
-        try self.content.checkSizes(root, named.platforms)
-        self.options = PushOptions(checked: root["options"])
-        try PushOptions.checkActivePush(root, self.content)
-        self.cid = root["cid"]?.string.flatMap(CID.init)
-        self.mediaIDs = Self.mediaIDs(in: root)
-        self.kept = root.compact(omitting: Set(Self.ignored(in: root, retired: named.retired)))
+        let content = try PushContent(checked: root, notification, options, named.platforms)
+        let checked = try Audience(decoding: audience, rule: rule, isLiveActivity: content.isLiveActivity)
+        try content.checkSizes(root, named.platforms)
+        try PushOptions.checkActivePush(options, content)
+        let ignored = Self.ignored(in: root, notification, retired: named.retired)
+        self.init(
+            platforms: named.platforms, audience: checked, content: content, options: PushOptions(checked: options),
+            cid: root["cid"]?.string.flatMap(CID.init), mediaIDs: Self.mediaIDs(notification, options),
+            kept: root.compact(omitting: ignored))
     }
 
     /// What is accepted, means nothing and is not kept, by tape index.
-    private static func ignored(in root: JSONValue, retired: [Int]) -> [Int] {
-        var ignored = retired
-        if let winphone = root["notification"]?["winphone"] { ignored.append(winphone.index) }
-        if let sms = root["sms_message"] { ignored += SMSMessage.ignored(in: sms) }
+    private static func ignored(in root: JSONValue, _ notification: JSONValue?, retired: [Int]) -> Set<Int> {
+        var ignored = Set(retired)
+        if let winphone = notification?["winphone"] { ignored.insert(winphone.index) }
+        if let sms = root["sms_message"] { ignored.formUnion(SMSMessage.ignored(in: sms)) }
         return ignored
     }
 }

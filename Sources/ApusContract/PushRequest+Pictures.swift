@@ -19,23 +19,26 @@ extension PushRequest {
         let root: JSONValue
         do { root = try JSONValue(parsing: self.kept) } catch { throw Refusal(.internalFault) }
         var replaced: [Int: [UInt8]] = [:]
-        for picture in Self.pictures(in: root) {
+        for picture in Self.pictures(root["notification"], root["options"]) {
             guard let url = url(picture.id, picture.channel) else { continue }
             var text: [UInt8] = []
             text.appendJSON(string: url)
             replaced[picture.index] = text
         }
         guard !replaced.isEmpty else { return self }
-        var push = try PushRequest(
-            try JSONValue.requestBody(root.compact(replacing: replaced)), audience: .devicesOrFile)
-        push.cid = self.cid
-        return push
+        return try PushRequest(
+            try JSONValue.requestBody(root.compact(replacing: replaced)), audience: .devicesOrFile
+        ).with(cid: self.cid)
     }
 
-    static func mediaIDs(in root: JSONValue) -> Set<String> { Set(self.pictures(in: root).map(\.id)) }
+    static func mediaIDs(_ notification: JSONValue?, _ options: JSONValue?) -> Set<String> {
+        Set(self.pictures(notification, options).map(\.id))
+    }
 
     /// Everything in the place of a picture that has the shape of a media id.
-    private static func pictures(in root: JSONValue) -> [(id: String, index: Int, channel: PictureChannel)] {
+    private static func pictures(
+        _ notification: JSONValue?, _ options: JSONValue?
+    ) -> [(id: String, index: Int, channel: PictureChannel)] {
         var pictures: [(id: String, index: Int, channel: PictureChannel)] = []
         func look(in object: JSONValue?, _ channel: PictureChannel) {
             guard let object else { return }
@@ -46,9 +49,9 @@ extension PushRequest {
                 pictures.append((text, value.index, channel))
             }
         }
-        look(in: root["notification"]?["android"], .own)
-        look(in: root["notification"]?["hmos"], .vendor("hmos"))
-        if let vendors = root["options"]?["third_party_channel"]?.members {
+        look(in: notification?["android"], .own)
+        look(in: notification?["hmos"], .vendor("hmos"))
+        if let vendors = options?["third_party_channel"]?.members {
             for (name, vendor) in vendors { look(in: vendor, .vendor(name.string ?? "")) }
         }
         return pictures

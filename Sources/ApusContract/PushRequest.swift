@@ -2,7 +2,9 @@
 ///
 /// Source: JPush Push API v3; contract, push §1. What later vendors need (SMS, callbacks, channels) is checked here and
 /// kept in ``kept``; it has no member of its own until something uses it.
-package struct PushRequest: Sendable, Equatable {
+///
+/// An object, because it is long and passes unchanged through many hands.
+package final class PushRequest: Sendable {
     /// Never empty.
     package let platforms: PlatformSet
     /// Who is meant; always among ``platforms``.
@@ -12,12 +14,40 @@ package struct PushRequest: Sendable, Equatable {
     /// How it is delivered.
     package let options: PushOptions
     /// The idempotency id, where the caller sent one.
-    package var cid: CID?
+    package let cid: CID?
     /// Media ids that stand in the place of pictures, or what looks like one.
     package let mediaIDs: Set<String>
     /// The whole request as compact JSON (UTF-8, no spaces, nulls and retired keys dropped, last duplicate kept):
     /// what is stored with the message, and what decodes again to an equal request.
     package let kept: [UInt8]
+
+    init(
+        platforms: PlatformSet, audience: Audience, content: PushContent, options: PushOptions, cid: CID?,
+        mediaIDs: Set<String>, kept: [UInt8]
+    ) {
+        self.platforms = platforms
+        self.audience = audience
+        self.content = content
+        self.options = options
+        self.cid = cid
+        self.mediaIDs = mediaIDs
+        self.kept = kept
+    }
+
+    /// The same push under another idempotency id.
+    package func with(cid: CID?) -> PushRequest {
+        PushRequest(
+            platforms: self.platforms, audience: self.audience, content: self.content, options: self.options, cid: cid,
+            mediaIDs: self.mediaIDs, kept: self.kept)
+    }
+}
+
+extension PushRequest: Equatable {
+    package static func == (left: PushRequest, right: PushRequest) -> Bool {
+        left.platforms == right.platforms && left.audience == right.audience && left.content == right.content
+            && left.options == right.options && left.cid == right.cid && left.mediaIDs == right.mediaIDs
+            && left.kept == right.kept
+    }
 }
 
 /// Who is meant, as asked. Kinds combine with AND; an empty list means that the kind is absent.
@@ -26,6 +56,11 @@ package enum Audience: Sendable, Equatable {
     case all
     /// At least one kind is present.
     case matching(Kinds)
+
+    /// Whether it is ``all``.
+    package var isAll: Bool {
+        if case .all = self { true } else { false }
+    }
 
     /// The kinds of an audience, as lists in the order in which they were sent.
     package struct Kinds: Sendable, Equatable {
@@ -50,6 +85,16 @@ package enum Audience: Sendable, Equatable {
 
         /// No kind at all: to be filled.
         package init() {}
+
+        /// Whether there is no kind at all.
+        package var isEmpty: Bool {
+            self.tag.isEmpty && self.tagAnd.isEmpty && self.tagNot.isEmpty && self.alias.isEmpty
+                && self.registrationID.isEmpty && self.segment == nil && self.abtest == nil
+                && self.liveActivityID == nil && self.fileID == nil
+        }
+
+        /// Whether a kind is the name of something that is kept elsewhere, and has to be read from there.
+        package var namesKept: Bool { self.segment != nil || self.abtest != nil || self.fileID != nil }
     }
 }
 
@@ -57,23 +102,46 @@ package enum Audience: Sendable, Equatable {
 package struct PushContent: Sendable, Equatable {
     /// The notification object that a device of this platform gets (common `alert` filled in), as compact JSON;
     /// platforms without a text are absent.
-    package let notifications: [Platform: [UInt8]]
+    package let notifications: PlatformTexts
     /// The custom message (`msg_content`, `title`, `content_type`, `extras`, …) as compact JSON.
     package let message: [UInt8]?
     /// Whether this is a live activity, which only a vendor channel carries.
     package let isLiveActivity: Bool
 
-    /// Takes what each platform gets, as compact JSON objects.
-    package init(notifications: [Platform: [UInt8]], message: [UInt8]?, isLiveActivity: Bool) {
-        self.notifications = notifications
-        self.message = message
-        self.isLiveActivity = isLiveActivity
+    /// The platforms whose devices get something over the own channel.
+    package var platforms: PlatformSet { self.message == nil ? self.notifications.platforms : .all }
+}
+
+/// A text for each of some platforms.
+package struct PlatformTexts: Sendable, Equatable {
+    /// By the platform's raw value; in place, because every push has them.
+    private var texts = InlineArray<5, [UInt8]?>(repeating: nil)
+    /// Those that have one.
+    package private(set) var platforms: PlatformSet = []
+
+    init() {}
+
+    /// Nil where there is none; once set, a text stays.
+    package internal(set) subscript(_ platform: Platform) -> [UInt8]? {
+        get { self.texts[Int(platform.rawValue)] }
+        set {
+            self.texts[Int(platform.rawValue)] = newValue
+            self.platforms.insert(PlatformSet(platform))
+        }
     }
 
-    /// The platforms whose devices get something over the own channel.
-    package var platforms: PlatformSet {
-        if self.message != nil { return .all }
-        return PlatformSet(self.notifications.keys.map { PlatformSet($0) })
+    /// Whether there is no text at all.
+    package var isEmpty: Bool { self.platforms.isEmpty }
+
+    /// The bytes of all of them together.
+    package var sizeBytes: Int {
+        var size = 0
+        for index in self.texts.indices { size += self.texts[index]?.count ?? 0 }
+        return size
+    }
+
+    package static func == (left: Self, right: Self) -> Bool {
+        Platform.allCases.allSatisfy { left[$0] == right[$0] }
     }
 }
 

@@ -49,14 +49,14 @@ indirect enum Rule: Sendable {
         case .integer, .number, .fraction: try self.checkNumber(value)
         case .boolean: guard value.boolean != nil else { throw value.bad("a boolean") }
         case .strings: try Self.checkStrings(value)
-        case .free: guard value.members != nil else { throw value.bad("an object") }
+        case .free: guard value.isMap else { throw value.bad("an object") }
         case .object(let shape): try shape.check(value)
         case .unlessEmpty(let shape):
-            guard value.members == nil || value.hasMembers else { return }
+            guard !value.isMap || value.hasMembers else { return }
             try shape.check(value)
         case .stringOr(let rule):
             guard value.kind != .string else { return }
-            guard value.members != nil else { throw value.bad("a string or an object") }
+            guard value.isMap else { throw value.bad("a string or an object") }
             try rule.check(value)
         case .special(let check): try check(value)
         }

@@ -48,13 +48,13 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
             return try self.checkEmpty(value)
         }
         // Tape index of the value in each row; 0, where the whole text stands, for none.
-        var found = InlineArray<32, Int>(repeating: 0)
+        var found = InlineArray<32, UInt32>(repeating: 0)
         var hasUnknown = false
         let document = value.document
         var (name, end) = (value.index + 1, Int(value.token.next))
         while name < end {
             if let row = self.row(of: name, in: document) {
-                found[row] = name + 1
+                found[row] = UInt32(name + 1)
             } else {
                 hasUnknown = true
             }
@@ -62,8 +62,9 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
         }
         if hasUnknown, !self.passesUnknown { try self.refuseUnknown(in: value) }
         for row in self.rows.indices {
-            if found[row] != 0, document.tape[found[row]].kind != .null {
-                try self.rows[row].rule.check(JSONValue(document: document, index: found[row]))
+            let index = Int(found[row])
+            if index != 0, document.tape[index].kind != .null {
+                try self.rows[row].rule.check(JSONValue(document: document, index: index))
             } else if self.rows[row].isRequired {
                 throw value.missing(self.rows[row].name)
             }

@@ -7,7 +7,11 @@ private func push(_ rest: String, platform: String = #""all""#) -> String {
 }
 
 private func texts(_ content: PushContent) -> [Platform: String] {
-    content.notifications.mapValues { String(decoding: $0, as: UTF8.self) }
+    var texts: [Platform: String] = [:]
+    for platform in Platform.allCases {
+        texts[platform] = content.notifications[platform].map { String(decoding: $0, as: UTF8.self) }
+    }
+    return texts
 }
 
 @Suite struct `The body of a push` {

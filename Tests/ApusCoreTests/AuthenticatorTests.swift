@@ -1,6 +1,7 @@
-import ApusCore
 import ApusTesting
 import Testing
+
+@testable import ApusCore
 
 @Suite struct `The authenticator` {
     private static let source = "198.51.100.7"
@@ -113,6 +114,64 @@ import Testing
         #expect(try await node.store.deleteApp(app.id))
         try await node.core.reloadApps()
         #expect(throws: Refusal(.unknownKey)) { try authenticator.authenticate(Self.right(app), from: nil) }
+    }
+
+    /// A header that held is known again without its secret being looked at: it must not outlive what made it hold.
+    @Test func `knows a header again only until anything about its app changes`() async throws {
+        let node = try await TestCore.open()
+        var app = try await node.createApp()
+        let authenticator = node.core.authenticator
+        let right = Self.header(app.key.text, TestCore.secret)
+        for _ in 0..<3 { #expect(try authenticator.authenticate(right, from: nil) == app) }
+        for wrong in ["wrong", "", TestCore.secret + "0", String(TestCore.secret.dropLast())] {
+            #expect(throws: Refusal(.badSecret)) {
+                try authenticator.authenticate(Self.header(app.key.text, wrong), from: nil)
+            }
+        }
+        #expect(throws: Refusal(.missingCredentials)) { try authenticator.authenticate(nil as String?, from: nil) }
+        #expect(throws: Refusal(.malformedCredentials)) { try authenticator.authenticate("Bearer x", from: nil) }
+        app.isBlocked = true
+        try await `Broadcasts of a day`.change(app, in: node)
+        #expect(try authenticator.authenticate(right, from: nil).isBlocked)
+        app.secret = SecretHash(hashing: "another")
+        try await `Broadcasts of a day`.change(app, in: node)
+        for _ in 0..<2 { #expect(throws: Refusal(.badSecret)) { try authenticator.authenticate(right, from: nil) } }
+        let another = Self.header(app.key.text, "another")
+        #expect(try authenticator.authenticate(another, from: nil) == app)
+        #expect(try await node.store.deleteApp(app.id))
+        try await node.core.reloadApps()
+        for header in [right, another] {
+            #expect(throws: Refusal(.unknownKey)) { try authenticator.authenticate(header, from: nil) }
+        }
+    }
+
+    /// Who looked at an app before it changed must not vouch for what it has become.
+    @Test func `remembers no header for an app that has changed meanwhile`() async throws {
+        let node = try await TestCore.open()
+        var app = try await node.createApp()
+        let directory = node.core.directory
+        let (old, proof) = (app, AppDirectory.Proof("Basic x"))
+        app.secret = SecretHash(hashing: "another")
+        try await `Broadcasts of a day`.change(app, in: node)
+        directory.keep(proof, of: old)
+        #expect(directory.app(proof) == nil)
+        directory.keep(proof, of: app)
+        #expect(directory.app(proof) == app)
+    }
+
+    @Test func `stops listening to a header that it knows, as to any other`() async throws {
+        let (authenticator, app, address) = try await Self.door(limits: Limits([.failedAuthPerMinute: 1]))
+        let right = Self.header(app.key.text, TestCore.secret)
+        #expect(try authenticator.authenticate(right, from: address) == app)
+        #expect(throws: Refusal(.badSecret)) {
+            try authenticator.authenticate(Self.header(app.key.text, "wrong"), from: address)
+        }
+        let refusal = #expect(throws: Refusal.self) { try authenticator.authenticate(right, from: address) }
+        #expect(refusal?.kind == .rateLimited)
+    }
+
+    private static func header(_ user: String, _ password: String) -> String {
+        "Basic " + Base64.encode(Array("\(user):\(password)".utf8))
     }
 
     private static func door(

@@ -51,6 +51,51 @@ import Testing
         #expect(a.members(ranked: 3..<17) == Array(left.sorted().dropFirst(3).prefix(14)))
     }
 
+    /// None and one are kept in place: every pair of small sets, in both forms, against the standard library.
+    @Test func `of few members does what a large one does`() {
+        let small: [Set<UInt32>] = [[], [7], [70_000], [7, 70_000], [7, 8, .max]]
+        for left in small {
+            for right in small {
+                for (a, b) in [left, left.union([9])].flatMap({ one in
+                    [right, right.union([9])].map { (RoaringSet(one.sorted()), RoaringSet($0.sorted())) }
+                }) {
+                    var (a, b) = (a, b)
+                    // A bitmap that has lost a member is a bitmap still.
+                    a.remove(9)
+                    b.remove(9)
+                    #expect((a == b) == (left == right))
+                    #expect(a.members == left.sorted() && a.count == left.count && a.max == left.max())
+                    #expect(a.isEmpty == left.isEmpty && a.rank(of: 8) == left.count { $0 < 8 })
+                    #expect(a.members(ranked: 0..<2) == Array(left.sorted().prefix(2)))
+                    #expect(a.union(b).members == left.union(right).sorted())
+                    #expect(a.intersection(b).members == left.intersection(right).sorted())
+                    #expect(a.subtracting(b).members == left.subtracting(right).sorted())
+                    #expect(a.intersectionCount(b) == left.intersection(right).count)
+                    #expect(a.intersects(b) == !left.isDisjoint(with: right))
+                    var (or, and, not, all) = (a, a, a, a)
+                    or.formUnion(b)
+                    and.formIntersection(b)
+                    not.subtract(b)
+                    all.insert(contentsOf: right.sorted())
+                    #expect(or == a.union(b) && and == a.intersection(b) && not == a.subtracting(b) && all == or)
+                    #expect(a.members == left.sorted() && b.members == right.sorted())
+                    #expect(a.insert(7) == !left.contains(7) && a.remove(7) && !a.remove(7))
+                }
+            }
+        }
+    }
+
+    /// The bytes in a store are those of the C library, whatever form a set has here.
+    @Test(arguments: [[], [0], [7], [65_535], [65_536], [.max]] as [[UInt32]])
+    func `of none and of one is written as a bitmap would be`(_ members: [UInt32]) {
+        let set = RoaringSet(members)
+        var bitmap = RoaringSet([1, 2])
+        for member in members { bitmap.insert(member) }
+        for member in [1, 2] as [UInt32] where !members.contains(member) { bitmap.remove(member) }
+        #expect(set.portableBytes == bitmap.portableBytes && set.sizeBytes == set.portableBytes.count)
+        #expect(RoaringSet(portableBytes: set.portableBytes) == set && set.optimized() == bitmap.optimized())
+    }
+
     @Test func `keeps a copy when the original changes`() {
         var original = RoaringSet([1, 2, 3])
         let copy = original

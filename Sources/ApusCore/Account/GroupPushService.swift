@@ -149,10 +149,9 @@ package final class GroupPushService: Sendable {
         _ request: PushRequest, of app: App, in group: AppGroup, _ source: IPAddress?, _ list: AudienceList?
     ) async throws(Refusal) -> PushAnswer {
         try self.authenticator.authorize(app, from: source)
-        var own = request
         // Each app keeps its part under an id made from the group's: when the node dies before the whole is kept, a
         // repeat finds the parts that were.
-        own.cid = request.cid.map { CID($0, ofGroup: group.id.number) }
-        return try await self.pushes.push(own, of: app, list: list)
+        let own = request.cid.map { CID($0, ofGroup: group.id.number) }
+        return try await self.pushes.push(request.with(cid: own), of: app, list: list)
     }
 }

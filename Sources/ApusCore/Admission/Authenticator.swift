@@ -35,6 +35,19 @@ package final class Authenticator: Sendable {
         try self.counting(failuresFrom: source) { () throws(Refusal) in try self.app(credentials) }
     }
 
+    /// Finds the app of a caller by its `Authorization` header, as ``authenticate(_:from:)-(Credentials,_)`` does: one
+    /// that has held before is known again, until anything about the apps changes.
+    package func authenticate(_ header: String?, from source: IPAddress?) throws(Refusal) -> App {
+        guard let header else { return try self.authenticate(Credentials.none, from: source) }
+        return try self.counting(failuresFrom: source) { () throws(Refusal) -> App in
+            let proof = AppDirectory.Proof(header)
+            if let app = self.directory.app(proof) { return app }
+            let app = try self.app(Credentials(header))
+            self.directory.keep(proof, of: app)
+            return app
+        }
+    }
+
     /// Finds the group of a caller, whose user name is `group-` and the key.
     ///
     /// - Throws: as ``authenticate(_:from:)``; an app's or a developer's credentials are a wrong secret.

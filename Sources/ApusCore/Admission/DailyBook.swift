@@ -26,6 +26,15 @@ final class DailyBook: Sendable {
 
     init(store: any Store) { self.store = store }
 
+    /// Whether a push takes no place, because nothing that it uses up is limited: then it has gone by.
+    func isFree(_ app: AppID, isBroadcast: Bool, limits: Limits) -> Bool {
+        guard !isBroadcast || limits.ceiling(.broadcastsPerDay) == .max,
+            limits.ceiling(.pushesPerDevicePerDay) == .max
+        else { return false }
+        self.passUncounted(app, isBroadcast: isBroadcast)
+        return true
+    }
+
     /// Takes a place for one push.
     ///
     /// - Returns: what to give back should the push fail; nil where nothing is limited.
@@ -33,13 +42,10 @@ final class DailyBook: Sendable {
     func reserve(
         _ app: AppID, isBroadcast: Bool, target: Ordinals, limits: Limits, at now: Timestamp
     ) async throws(Refusal) -> Reservation? {
+        if self.isFree(app, isBroadcast: isBroadcast, limits: limits) { return nil }
         let broadcastsMax = limits.ceiling(.broadcastsPerDay)
         let perDeviceMax = limits.ceiling(.pushesPerDevicePerDay)
         let countsDevices = perDeviceMax < .max
-        guard (isBroadcast && broadcastsMax < .max) || countsDevices else {
-            self.passUncounted(app, isBroadcast: isBroadcast)
-            return nil
-        }
         try await self.load(app, countsDevices: countsDevices, at: now)
         return try self.days.withLock { days throws(Refusal) in
             // Taken out while it is changed: it must not be copied.

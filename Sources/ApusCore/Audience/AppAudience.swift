@@ -202,16 +202,24 @@ extension AppAudience.State {
         var narrowed: Ordinals?
         func narrow(to set: Ordinals) { narrowed = narrowed?.intersection(set) ?? set }
         if !kinds.registrationID.isEmpty {
-            var named: [Ordinal] = []
-            named.reserveCapacity(kinds.registrationID.count)
-            for id in kinds.registrationID {
-                if let ordinal = self.names.ordinal(of: id) { named.append(ordinal) }
-            }
-            narrow(to: Ordinals(named))
+            narrow(to: self.devices(called: kinds.registrationID))
         }
         if !kinds.alias.isEmpty { narrow(to: self.union(of: kinds.alias)) }
         if !kinds.tag.isEmpty { narrow(to: self.union(of: kinds.tag)) }
         return narrowed ?? self.registered
+    }
+
+    fileprivate func devices(called names: [RegistrationID]) -> Ordinals {
+        // What most pushes name.
+        guard names.count > 1 else {
+            var result = Ordinals()
+            if let ordinal = names.first.flatMap({ self.names.ordinal(of: $0) }) { result.insert(ordinal) }
+            return result
+        }
+        var ordinals: [Ordinal] = []
+        ordinals.reserveCapacity(names.count)
+        for name in names { if let ordinal = self.names.ordinal(of: name) { ordinals.append(ordinal) } }
+        return Ordinals(ordinals)
     }
 
     fileprivate func union(of tags: [Tag]) -> Ordinals {

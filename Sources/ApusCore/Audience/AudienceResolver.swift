@@ -11,23 +11,21 @@ struct AudienceResolver: Sendable {
         self.clocks = clocks
     }
 
-    /// The devices that a push means; none where nobody matches.
+    /// The devices that a push means whose audience names a segment or an A/B test; none where nobody matches.
     ///
     /// - Throws: ``Refusal/Kind/badValue`` for a segment or A/B test that the app does not have; store refusals.
-    func resolve(_ request: PushRequest, of app: AppID) async throws(Refusal) -> Ordinals {
+    func resolve(_ named: Audience.Kinds, of request: PushRequest, _ app: AppID) async throws(Refusal) -> Ordinals {
         let audience = self.index[app]
         let now = self.clocks.now()
         func members(_ wanted: Audience) -> Ordinals {
             audience.resolve(wanted, on: request.platforms, testOnly: request.options.testModel, at: now)
         }
-        guard case .matching(var kinds) = request.audience, kinds.segment != nil || kinds.abtest != nil else {
-            return members(request.audience)
-        }
+        var kinds = named
         let segment = try await self.segment(kinds.segment, of: app)
         let test = try await self.test(kinds.abtest, of: app)
         (kinds.segment, kinds.abtest) = (nil, nil)
         // Nothing beside the saved ones: everybody, whom they narrow.
-        var found = members(kinds == Audience.Kinds() ? .all : .matching(kinds))
+        var found = members(kinds.isEmpty ? .all : .matching(kinds))
         if let segment { found.formIntersection(members(segment.audience)) }
         if let (test, membership) = test {
             found.formIntersection(members(test.audience))

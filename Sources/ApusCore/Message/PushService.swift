@@ -76,13 +76,16 @@ package final class PushService: Sendable {
 
     /// Checks a push as ``push(_:of:)`` does, and keeps nothing.
     package func validate(_ request: PushRequest, of app: App) async throws(Refusal) -> PushAnswer {
-        _ = try await self.resolve(try await self.illustrated(request, of: app), of: app)
+        let shown = try await self.illustrated(request, of: app)
+        _ = try await self.resolve(shown, of: app, self.directory.limits(of: app.id), in: self.index[app.id])
         return PushAnswer(messageID: self.committer.freshNumber(), sendno: request.options.sendno)
     }
 
     /// Checks a push that is to be made later: as ``validate(_:of:)`` does, but for what will have changed by then.
     package func checkForLater(_ request: PushRequest, of app: App) async throws(Refusal) {
-        _ = try await self.resolve(try await self.illustrated(request, of: app), of: app, isForLater: true)
+        let shown = try await self.illustrated(request, of: app)
+        _ = try await self.resolve(
+            shown, of: app, self.directory.limits(of: app.id), in: self.index[app.id], isForLater: true)
     }
 
     /// Accepts the push of a task's fire: the message is kept together with the step that it belongs to, or not at all.
@@ -116,7 +119,7 @@ package final class PushService: Sendable {
             throw Refusal(.messageUnknown)
         }
         let now = self.clocks.now()
-        try await self.keep { _ in .withdraw(id, of: app.id, at: now) }
+        try await self.committer.commit(.withdraw(id, of: app.id, at: now)).get()
     }
 }
 
@@ -128,16 +131,22 @@ extension PushService {
     ///   - isForLater: leaves out what only counts at the moment of the push: the push that it overrides, and how many
     ///     others are being spread over time.
     private func resolve(
-        _ request: PushRequest, of app: App, list: AudienceList? = nil, isForLater: Bool = false
+        _ request: PushRequest, of app: App, _ limits: Limits, in index: AppAudience, list: AudienceList? = nil,
+        isForLater: Bool = false
     ) async throws(Refusal) -> Ordinals {
-        let limits = self.directory.limits(of: app.id)
         let ttlMax = limits.ceiling(.timeToLiveMaxSeconds)
         guard request.options.timeToLiveSeconds ?? 0 <= ttlMax else {
             throw .bad("options.time_to_live", "at most \(ttlMax) seconds for this app")
         }
         if let name = request.options.businessOperationCode { try await self.checkPlan(name, of: app) }
         if let id = request.options.overrideMessageID, !isForLater { try await self.checkOverride(id, of: app) }
-        let audience = try await self.audience(of: request, in: app, list: list)
+        let audience: Ordinals
+        if case .matching(let kinds) = request.audience, kinds.namesKept {
+            audience = try await self.audience(kinds, of: request, in: app, list: list)
+        } else {
+            audience = index.resolve(
+                request.audience, on: request.platforms, testOnly: request.options.testModel, at: self.clocks.now())
+        }
         guard !audience.isEmpty else { throw Refusal(.emptyAudience) }
         if request.options.spreadMinutes > 0, !isForLater {
             let runningMax = limits.ceiling(.timedPushesRunning)
@@ -163,12 +172,11 @@ extension PushService {
         }
     }
 
+    /// An audience that names what is kept elsewhere.
     private func audience(
-        of request: PushRequest, in app: App, list: AudienceList?
+        _ kinds: Audience.Kinds, of request: PushRequest, in app: App, list: AudienceList?
     ) async throws(Refusal) -> Ordinals {
-        guard case .matching(let kinds) = request.audience, let name = kinds.fileID else {
-            return try await self.resolver.resolve(request, of: app.id)
-        }
+        guard let name = kinds.fileID else { return try await self.resolver.resolve(kinds, of: request, app.id) }
         guard app.isVIP else { throw Refusal(.vipOnly) }
         let named =
             if let list { list } else { try await self.files.list(named: name, of: [.app(app.id)]) }
@@ -188,25 +196,29 @@ extension PushService {
         _ asked: PushRequest, of app: App, list: AudienceList? = nil,
         firing step: (@Sendable (MessageID) -> ScheduleStep)? = nil
     ) async throws(Refusal) -> PushAnswer {
-        let request = try await self.illustrated(asked, of: app)
-        let audience = try await self.resolve(request, of: app, list: list)
+        let request = if asked.mediaIDs.isEmpty { asked } else { try await self.illustrated(asked, of: app) }
+        let limits = self.directory.limits(of: app.id)
         let index = self.index[app.id]
+        let audience = try await self.resolve(request, of: app, limits, in: index, list: list)
         let meant = index.members(of: audience, on: request.content.platforms)
         // A few have no smaller form worth the copy.
         let target = meant.count > Message.directMax ? meant.optimized() : meant
-        let isBroadcast = request.audience == .all
+        let isBroadcast = request.audience.isAll
+        let isPaced = request.options.spreadMinutes > 0
         let now = self.clocks.now()
-        let reservation = try await self.reserve(request, target: target, of: app, at: now)
+        var reservation: DailyBook.Reservation?
+        if isPaced || !self.days.isFree(app.id, isBroadcast: isBroadcast, limits: limits) {
+            reservation = try await self.reserve(request, target: target, of: app, limits, at: now)
+        }
         let targeted = index.counts(of: target)
         // Whoever did not ask for a time to live gets the standard one, or the app's ceiling where that is lower.
-        let limits = self.directory.limits(of: app.id)
         let timeToLiveSeconds =
             request.options.timeToLiveSeconds
             ?? min(PushOptions.timeToLiveSecondsStandard, limits.ceiling(.timeToLiveMaxSeconds))
         let online = index.counts(of: self.presence.online(among: target, of: app.id))
         var answer = PushAnswer(messageID: MessageID(0), sendno: request.options.sendno)
         do throws(Refusal) {
-            try await self.keep { id in
+            try await self.committer.commit { id in
                 answer = PushAnswer(messageID: id, sendno: request.options.sendno)
                 let message = Message(
                     id: id, app: app.id, acceptedAt: now, timeToLiveSeconds: timeToLiveSeconds,
@@ -218,9 +230,9 @@ extension PushService {
                     CIDRecord(cid: $0, answer: answer, expiresAt: now.adding(seconds: Self.cidSeconds))
                 }
                 return .message(message, request: request, cid: record)
-            }
+            }.get()
         } catch {
-            if request.options.spreadMinutes > 0 { self.book.releasePaced(of: app.id) }
+            if isPaced { self.book.releasePaced(of: app.id) }
             self.days.release(reservation, of: app.id)
             throw error
         }
@@ -229,9 +241,8 @@ extension PushService {
 
     /// Takes the places that a push needs, so that two at once cannot both take the last one.
     private func reserve(
-        _ request: PushRequest, target: Ordinals, of app: App, at now: Timestamp
+        _ request: PushRequest, target: Ordinals, of app: App, _ limits: Limits, at now: Timestamp
     ) async throws(Refusal) -> DailyBook.Reservation? {
-        let limits = self.directory.limits(of: app.id)
         let isPaced = request.options.spreadMinutes > 0
         let runningMax = limits.ceiling(.timedPushesRunning)
         guard !isPaced || self.book.reservePaced(of: app.id, max: runningMax) else {
@@ -239,7 +250,7 @@ extension PushService {
         }
         do throws(Refusal) {
             return try await self.days.reserve(
-                app.id, isBroadcast: request.audience == .all, target: target, limits: limits, at: now)
+                app.id, isBroadcast: request.audience.isAll, target: target, limits: limits, at: now)
         } catch {
             if isPaced { self.book.releasePaced(of: app.id) }
             throw error
@@ -248,10 +259,6 @@ extension PushService {
 
     private static func tooManyPaced(_ most: Int) -> Refusal {
         Refusal(.kindLimitExceeded, "Exceeds the limit of \(most) timed-speed pushes at a time")
-    }
-
-    private func keep(_ make: (MessageID) -> Write) async throws(Refusal) {
-        try await self.committer.commit(make).get()
     }
 
     private func deliverable(_ id: MessageID) async throws(Refusal) -> Deliverable? {
