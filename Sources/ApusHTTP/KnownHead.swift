@@ -1,54 +1,71 @@
+import ApusContract
 private import Glibc
+import NIOHTTP1
 
-/// What the lines of a connection's last head said.
+/// The head of a connection's last request, and what it said.
 ///
-/// Callers repeat themselves: on a connection that is kept, most lines of a head are those of the one before, at the
-/// same place, and need not be taken apart again. Nothing is kept of a connection's only request.
+/// Callers repeat themselves: on a connection that is kept a head is mostly the one before, but for the length of the
+/// body, and need not be taken apart again.
 struct KnownHead {
-    /// One line, and what it says.
-    struct Line<Meaning> {
-        private let bytes: [UInt8]
-        let meaning: Meaning
+    /// Longer ones are not kept: there may be many connections.
+    private static let bytesMax = 2048
 
-        init(_ bytes: UnsafeRawBufferPointer, _ meaning: Meaning) {
-            self.bytes = Array(bytes)
-            self.meaning = meaning
+    private let bytes: [UInt8]
+    private let head: RequestHead
+    private let framing: RequestFraming
+    /// The digits of its `Content-Length`; at the very end where it has none.
+    private let digits: Range<Int>
+    /// Which of its headers that is.
+    private let lengthIndex: Int?
+
+    /// - Parameter bytes: all of the head, the empty line included.
+    init?(_ bytes: UnsafeRawBufferPointer, _ head: RequestHead, _ framing: RequestFraming) {
+        guard bytes.count <= Self.bytesMax else { return nil }
+        self.bytes = Array(bytes)
+        self.head = head
+        self.framing = framing
+        self.lengthIndex = head.headers.enumerated().first { $1.name.isHeader("content-length") }?.offset
+        guard let lengthIndex else {
+            self.digits = bytes.count..<bytes.count
+            return
         }
+        // Headers stand one to a line, behind the request line; only blanks are between the colon and the digits.
+        let lines = self.bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+        guard let colon = lines[lengthIndex + 1].firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        let value = lines[lengthIndex + 1][(colon + 1)...].drop(while: \.isBlank)
+        self.digits = value.startIndex..<value.prefix(while: \.isDigit).endIndex
+    }
 
-        /// Whether a line is this one, byte by byte.
-        func isSame(as line: UnsafeRawBufferPointer) -> Bool {
-            self.bytes.withUnsafeBytes { bytes in
-                guard bytes.count == line.count, let here = bytes.baseAddress, let there = line.baseAddress else {
-                    return false
-                }
-                return memcmp(here, there, bytes.count) == 0
+    /// The head at the front of the bytes, if it is this one but for the length of the body.
+    ///
+    /// - Returns: what it says, and how many bytes it takes.
+    func reading(_ input: UnsafeRawBufferPointer) -> (head: RequestHead, framing: RequestFraming, count: Int)? {
+        guard let start = input.baseAddress else { return nil }
+        return self.bytes.withUnsafeBytes { bytes in
+            guard let known = bytes.baseAddress, input.count >= self.digits.lowerBound,
+                memcmp(start, known, self.digits.lowerBound) == 0
+            else { return nil }
+            var end = self.digits.lowerBound
+            if self.lengthIndex != nil {
+                while end < input.count, input[end].isDigit { end += 1 }
             }
+            let rest = bytes.count - self.digits.upperBound
+            guard input.count - end >= rest, memcmp(start + end, known + self.digits.upperBound, rest) == 0 else {
+                return nil
+            }
+            let digits = input[self.digits.lowerBound..<end]
+            if digits.elementsEqual(bytes[self.digits]) { return (self.head, self.framing, end + rest) }
+            return self.with(length: String(decoding: digits, as: UTF8.self)).map { ($0, $1, end + rest) }
         }
     }
 
-    /// Lines and bytes that are kept, for connections of which there may be many.
-    private static let (fieldsMax, lineBytesMax) = (16, 256)
-
-    private(set) var target: Line<RequestTarget>?
-    private var fields: [Line<(String, String)>] = []
-
-    /// What a header says, if it is at its old place and has not changed.
-    func field(at index: Int, _ line: UnsafeRawBufferPointer) -> (String, String)? {
-        guard index < self.fields.count, self.fields[index].isSame(as: line) else { return nil }
-        return self.fields[index].meaning
-    }
-
-    mutating func keep(_ target: RequestTarget, of line: UnsafeRawBufferPointer) {
-        self.target = line.count <= Self.lineBytesMax ? Line(line, target) : nil
-    }
-
-    /// Keeps a header. One that is too long is not kept, and neither is what follows it.
-    mutating func keep(_ field: (String, String), at index: Int, of line: UnsafeRawBufferPointer) {
-        guard index <= self.fields.count, index < Self.fieldsMax, line.count <= Self.lineBytesMax else { return }
-        if index == self.fields.count {
-            self.fields.append(Line(line, field))
-        } else {
-            self.fields[index] = Line(line, field)
-        }
+    /// The same head with another length.
+    private func with(length text: String) -> (RequestHead, RequestFraming)? {
+        guard let lengthIndex, let framing = self.framing.with(length: text) else { return nil }
+        var fields = Array(self.head.headers)
+        fields[lengthIndex].value = text
+        var head = self.head
+        head.headers = HTTPHeaders(fields.map { ($0.name, $0.value) })
+        return (head, framing)
     }
 }

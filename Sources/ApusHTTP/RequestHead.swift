@@ -1,3 +1,4 @@
+import ApusContract
 import NIOHTTP1
 
 /// The first part of a request: its line and its headers.
@@ -65,8 +66,8 @@ struct RequestFraming: Equatable {
     init(stream headers: HTTPHeaders) {
         self.keepsAlive = true
         for (name, value) in headers {
-            if name.isHeader("content-length"), let length = Self.length(value) {
-                self.body = length == 0 ? .none : .length(length)
+            if name.isHeader("content-length"), let body = Self.body(length: value) {
+                self.body = body
             } else if name.isHeader("transfer-encoding") {
                 // HTTP/2 has no such header: the layer below says by it that a body of unknown length follows.
                 self.body = .chunked
@@ -88,8 +89,8 @@ struct RequestFraming: Equatable {
         case 14 where name.isHeader("content-length"):
             self.lengths += 1
             guard self.lengths == 1 else { throw Malformation("Content-Length comes more than once") }
-            guard let length = Self.length(value) else { throw Malformation("Content-Length is not a number") }
-            self.body = length == 0 ? .none : .length(length)
+            guard let body = Self.body(length: value) else { throw Malformation("Content-Length is not a number") }
+            self.body = body
         case 16 where name.isHeader("content-encoding"):
             self.contentEncoding = Self.encoding(value) ?? self.contentEncoding
         case 17 where name.isHeader("transfer-encoding"):
@@ -113,15 +114,23 @@ struct RequestFraming: Equatable {
         }
     }
 
+    /// The same with another `Content-Length`; nil when that is not legal.
+    func with(length value: String) -> RequestFraming? {
+        guard let body = Self.body(length: value) else { return nil }
+        var framing = self
+        framing.body = body
+        return framing
+    }
+
     /// One to eighteen digits: no sign, no list, nothing that overflows.
-    private static func length(_ value: String) -> Int? {
+    private static func body(length value: String) -> Body? {
         guard (1...18).contains(value.utf8.count) else { return nil }
         var length = 0
         for byte in value.utf8 {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            guard byte.isDigit else { return nil }
             length = length * 10 + Int(byte - UInt8(ascii: "0"))
         }
-        return length
+        return length == 0 ? .some(.none) : .length(length)
     }
 
     private static func encoding(_ value: String) -> String? {

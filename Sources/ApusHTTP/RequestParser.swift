@@ -47,8 +47,9 @@ struct RequestParser {
     private var method: HTTPMethod = .GET
     private var version: HTTPVersion = .http1_1
     private var fields: [(String, String)] = []
-    /// Kept from the second request on.
     private var known: KnownHead?
+    /// Whether this is not the connection's first request: nothing is kept of a lone one.
+    private var isRepeated = false
 
     /// The target of the request being received, as soon as its line is there; a guess when the line was too long.
     private(set) var target: RequestTarget?
@@ -88,7 +89,7 @@ struct RequestParser {
         self.searched = 0
         self.headBytes = 0
         self.target = nil
-        if self.known == nil { self.known = KnownHead() }
+        self.isRepeated = true
         return .end
     }
 }
@@ -120,10 +121,21 @@ extension RequestParser {
         var consumed = 0
         var part = Part.needMore
         buffer.withUnsafeReadableBytes { all in
+            // Where the head begins, if all of it is here.
+            var start: Int?
+            if case .line = self.state {
+                start = 0
+                if let known = self.known?.reading(all) {
+                    consumed = known.count
+                    part = self.take(known.head, known.framing)
+                    return
+                }
+            }
             parsing: while true {
                 let bytes = UnsafeRawBufferPointer(rebasing: all[consumed...])
-                if case .line = self.state, let start = self.blankLines(bytes), start > 0 {
-                    consumed += start
+                if case .line = self.state, let blank = self.blankLines(bytes), blank > 0 {
+                    consumed += blank
+                    start = start.map { $0 + blank }
                     self.searched = 0
                     continue parsing
                 }
@@ -143,8 +155,11 @@ extension RequestParser {
                 do throws(Malformation) {
                     guard let head = try self.take(line) else { continue parsing }
                     let framing = try RequestFraming(head)
-                    part = .head(head, framing)
-                    self.expect(framing.body)
+                    part = self.take(head, framing)
+                    if self.isRepeated, let start {
+                        let bytes = UnsafeRawBufferPointer(rebasing: all[start..<consumed])
+                        self.known = KnownHead(bytes, head, framing)
+                    }
                 } catch {
                     part = self.fail(error)
                 }
@@ -153,6 +168,14 @@ extension RequestParser {
         }
         buffer.moveReaderIndex(forwardBy: consumed)
         return part
+    }
+
+    /// A head is complete: on to its body.
+    private mutating func take(_ head: RequestHead, _ framing: RequestFraming) -> Part {
+        self.target = head.target
+        self.searched = 0
+        self.expect(framing.body)
+        return .head(head, framing)
     }
 
     /// How many bytes of empty lines stand before a request line: some clients send one after a body.
@@ -204,7 +227,7 @@ extension RequestParser {
             guard self.headBytes <= Self.headBytesMax, self.fields.count < Self.fieldsMax else {
                 throw Malformation("The headers are too long")
             }
-            self.fields.append(try self.fieldMaybeKnown(line))
+            self.fields.append(try Self.field(line))
             return nil
         }
         defer { self.fields = [] }
@@ -215,17 +238,11 @@ extension RequestParser {
 
     /// Reads `METHOD target HTTP/1.x`. The target may hold raw spaces behind its `?`.
     private mutating func takeRequestLine(_ line: UnsafeRawBufferPointer) throws(Malformation) {
-        if let known = self.known?.target, known.isSame(as: line) {
-            // Method and version are still those of that line.
-            self.target = known.meaning
-            return
-        }
         let space = UInt8(ascii: " ")
         guard let first = line.firstIndex(of: space), let last = line.lastIndex(of: space),
             first > 0, first <= Self.methodBytesMax, line[..<first].allSatisfy(\.isTokenCharacter)
         else { throw Malformation("The request line is not legal") }
-        let target = RequestTarget(bytes: UnsafeRawBufferPointer(rebasing: line[(first + 1)..<max(last, first + 1)]))
-        self.target = target
+        self.target = RequestTarget(bytes: UnsafeRawBufferPointer(rebasing: line[(first + 1)..<max(last, first + 1)]))
         guard last > first + 1 else { throw Malformation("The request line has no HTTP version") }
         switch Self.text(line[(last + 1)...]) {
         case "HTTP/1.1": self.version = .http1_1
@@ -233,21 +250,12 @@ extension RequestParser {
         default: throw Malformation("The HTTP version must be 1.1 or 1.0")
         }
         self.method = Self.method(line[..<first])
-        self.known?.keep(target, of: line)
     }
 
     private static func method(_ bytes: Slice<UnsafeRawBufferPointer>) -> HTTPMethod {
         if bytes.elementsEqual("POST".utf8) { return .POST }
         if bytes.elementsEqual("GET".utf8) { return .GET }
         return HTTPMethod(rawValue: String(decoding: bytes, as: UTF8.self))
-    }
-
-    /// Reads `Name: value`, unless it stood at the same place of the head before.
-    private mutating func fieldMaybeKnown(_ line: UnsafeRawBufferPointer) throws(Malformation) -> (String, String) {
-        if let field = self.known?.field(at: self.fields.count, line) { return field }
-        let field = try Self.field(line)
-        self.known?.keep(field, at: self.fields.count, of: line)
-        return field
     }
 
     /// Reads `Name: value`.

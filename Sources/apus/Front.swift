@@ -41,15 +41,21 @@ final class Front: HTTPResponder {
 
     nonisolated(nonsending) func respond(to request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
         if let refusal = self.phase.refusal { throw refusal }
-        let behind = self.behind.withLock { $0 }
         if request.target.segments.count == 1, request.target.segments[0] == "healthz" {
-            guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
-            guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
-            guard let behind else { throw Refusal(.starting) }
-            try await behind.check()
-            return .json(#"{"status":"ok"}"#)
+            return try await self.health(request)
         }
-        guard let behind else { throw Refusal(.starting) }
-        return try await behind.responder.respond(to: request)
+        return try await self.opened().responder.respond(to: request)
+    }
+
+    private func opened() throws(Refusal) -> Behind {
+        guard let behind = self.behind.withLock({ $0 }) else { throw Refusal(.starting) }
+        return behind
+    }
+
+    nonisolated(nonsending) private func health(_ request: HTTPRequest) async throws(Refusal) -> HTTPAnswer {
+        guard request.method == .GET else { return .methodNotAllowed(.node, allow: "GET") }
+        guard request.acceptsJSON else { throw Refusal(.formatNotSupported) }
+        try await self.opened().check()
+        return .json(#"{"status":"ok"}"#)
     }
 }

@@ -1,4 +1,5 @@
 import ApusCore
+import ApusHTTP
 import ApusWire
 import Glibc
 import NIOCore
@@ -57,11 +58,11 @@ import Testing
         let peer = try await stage.connect(0)
         let took = try await stage.run { loop -> [Int] in
             guard let connection = loop.slots[peer.session] else { return [-1] }
-            let frame = ByteBuffer(string: "x")
-            let before = connection.socket.send(frame)
+            let frame = Array("x".utf8)
+            let before = frame.withUnsafeBytes { connection.socket.send($0) }
             // The channel is closed within this call. Nothing else has run on the loop when it returns.
             connection.cut()
-            return [before, connection.socket.send(frame)]
+            return [before, frame.withUnsafeBytes { connection.socket.send($0) }]
         }
         #expect(took == [1, 0])
     }

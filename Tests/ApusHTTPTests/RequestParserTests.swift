@@ -41,19 +41,27 @@ import Testing
                 "X-1: one", "x-1: 1", "X-1:1", "X-2: \(String(repeating: "2", count: 300))", "Host: b",
                 "Connection: close",
             ]
-            + ["Content-Length: 0", "Content-Length: 3", "Content-Length: x", "Transfer-Encoding: chunked", "X-3 : 3"]
+            + ["Content-Length: 3", "Transfer-Encoding: chunked", "X-3 : 3", "Accept: */*", "X-Content-Length: 1"]
         var random = SplitMix(state: 1)
         for _ in 1...300 {
             let parsing = Parsing("")
-            var kept = Array(headers.shuffled(using: &random).prefix(18))
+            var line = lines.randomElement(using: &random) ?? ""
+            var kept = Array(headers.shuffled(using: &random).prefix(Int.random(in: 0...12, using: &random)))
+            let (place, blanks) = (
+                Int.random(in: 0...kept.count, using: &random), [" ", "", "\t "].randomElement(using: &random) ?? ""
+            )
             for _ in 1...8 {
-                // One or two differ from the head before.
-                for _ in 0...Int.random(in: 0...1, using: &random) {
+                // Some differ from the head before by more than the length of the body.
+                if Int.random(in: 0...3, using: &random) == 0 { line = lines.randomElement(using: &random) ?? "" }
+                if Int.random(in: 0...3, using: &random) == 0, !kept.isEmpty {
                     kept[Int.random(in: kept.indices, using: &random)] = headers.randomElement(using: &random) ?? ""
                 }
-                let count = Int.random(in: 0...kept.count, using: &random)
-                let line = (Bool.random(using: &random) ? lines.randomElement(using: &random) : lines.first) ?? ""
-                let wire = ([line, "Host: a"] + kept.prefix(count) + ["", "0\r\n\r\n"]).joined(separator: "\r\n")
+                let length =
+                    ["0", "1", "2", "3", "03", "4", "5", "0000000005", "5 ", "12", "", "x", "1x"].randomElement(
+                        using: &random) ?? ""
+                var fields = kept
+                fields.insert("Content-Length:\(blanks)\(length)", at: place)
+                let wire = ([line, "Host: a"] + fields + ["", "0\r\n\r\n"]).joined(separator: "\r\n")
                 let alone = Parsing(wire)
                 parsing.input = ByteBuffer(string: wire)
                 do throws(Malformation) {

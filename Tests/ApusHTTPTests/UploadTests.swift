@@ -1,5 +1,6 @@
 import ApusContract
 import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import Testing
 
@@ -86,6 +87,8 @@ import Testing
         case "late": await connection.advance(.seconds(7))
         default: try await connection.send("zz\r\n")
         }
+        // What the loop's own turn brought up has its turn only now.
+        await connection.loop.run()
         await told.wait()
         guard how != "gone" else { return }
         #expect(try await self.answer(connection).status == 400)

@@ -55,6 +55,15 @@ struct TestConnection {
         String(buffer: try await self.channel.waitForOutboundWrite(as: ByteBuffer.self))
     }
 
+    /// The next so many answers, in however many pieces they come.
+    func nextAnswers(_ count: Int) async throws -> [WireAnswer] {
+        var text = ""
+        while true {
+            text += try await self.nextWritten()
+            if let answers = WireAnswer.all(in: text), answers.count >= count { return answers }
+        }
+    }
+
     /// The answers since the last time.
     func answers() async throws -> [WireAnswer] {
         let text = try await self.written()
