@@ -12,6 +12,19 @@ extension [UInt8] {
         self.append(contentsOf: String(number).utf8)
     }
 
+    /// Appends the decimal digits of a number, without a text in between.
+    package mutating func append(decimal number: Int64) {
+        if number < 0 { self.append(UInt8(ascii: "-")) }
+        var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
+        var (rest, first) = (number.magnitude, digits.count)
+        repeat {
+            first -= 1
+            digits[first] += UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        for index in first..<digits.count { self.append(digits[index]) }
+    }
+
     /// Appends a JSON array of strings.
     package mutating func appendJSON(strings texts: some Sequence<String>) {
         self.append(UInt8(ascii: "["))

@@ -167,12 +167,15 @@ extension RoaringSet {
         return self
     }
 
+    private static var fewMax: Int { 64 }
+
     /// What it takes in memory, roughly: the size of its portable format as it is now.
     package var sizeBytes: Int { roaring_bitmap_portable_size_in_bytes(self.bitmap) }
 
     /// The portable Roaring format, the same on every machine; runs are compressed.
     package var portableBytes: [UInt8] {
-        let packed = self.optimized()
+        // A few have no smaller form worth the copy.
+        let packed = self.count > Self.fewMax ? self.optimized() : self
         let size = roaring_bitmap_portable_size_in_bytes(packed.bitmap)
         return [UInt8](unsafeUninitializedCapacity: size) { buffer, written in
             written = buffer.withMemoryRebound(to: CChar.self) { chars in

@@ -24,6 +24,7 @@ enum Schema {
         }
         migrator.registerMigration("v5-trace") { db in try db.execute(sql: Self.ends) }
         migrator.registerMigration("v6-inbox") { db in try db.execute(sql: Self.listing) }
+        migrator.registerMigration("v7-expiries") { db in try db.execute(sql: Self.expiries) }
         return migrator
     }
 
@@ -37,6 +38,25 @@ enum Schema {
     private static let listing = """
         INSERT INTO counters SELECT 'inbox_listed', value FROM counters WHERE name = 'last_message';
         INSERT INTO counters SELECT 'inbox_listing', value FROM counters WHERE name = 'last_message';
+        """
+
+    /// Lists in place of the indexes that every push had to enter, see ``Expiries``, and how far the messages have been
+    /// looked through for those of an app that has departed.
+    private static let expiries = """
+        DROP INDEX messages_by_acceptance;
+        DROP INDEX messages_by_expiry;
+        CREATE INDEX messages_broadcast ON messages (app, accepted_at) WHERE is_broadcast = 1;
+        CREATE TABLE expiries (
+            stage INTEGER NOT NULL, -- 0 until they expire, 1 until they are removed
+            due_at INTEGER NOT NULL,
+            first INTEGER NOT NULL, -- the first of the messages
+            messages TEXT NOT NULL, -- JSON list of numbers
+            PRIMARY KEY (stage, due_at, first)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO expiries
+        SELECT waits = 0, max(expires_at), min(id), json_group_array(id) FROM messages
+        GROUP BY waits = 0, expires_at / 1000;
+        ALTER TABLE departed_apps ADD COLUMN looked_through INTEGER NOT NULL DEFAULT 0;
         """
 
     // Moments are milliseconds since 1970 (UTC). Sets of ordinals are in the portable Roaring format. There are no

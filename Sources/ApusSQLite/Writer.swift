@@ -1,5 +1,6 @@
 internal import ApusCore
 internal import GRDB
+private import Glibc
 
 /// The one connection that writes, on a thread of its own.
 actor Writer {
@@ -76,7 +77,11 @@ actor Writer {
     }
 
     /// All writes in one transaction; when that fails, each in its own, so that only those fail that must.
-    func commit(_ writes: [Write]) -> [WriteOutcome] {
+    func commit(_ take: @Sendable () -> [Write]) -> [WriteOutcome] {
+        // Whoever is about to add a write and only waits for the processor shares this commit instead of asking for one
+        // of its own. Where nobody does, as with a lone caller, this returns at once.
+        sched_yield()
+        let writes = take()
         guard !writes.isEmpty else { return [] }
         do {
             return try self.apply(writes, advances: true)

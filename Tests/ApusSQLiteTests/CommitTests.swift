@@ -137,6 +137,21 @@ import Testing
         #expect(try await !fixture.store.deleteApp(fixture.app))
     }
 
+    @Test func `goes also where its messages stand among many of another`() async throws {
+        let fixture = try await Fixture()
+        let other = try await fixture.store.createApp(try Sample.app("b")).id
+        let count = 9000
+        try await fixture.keep(
+            (1...Int64(count)).map { number in
+                let message = fixture.message(number, to: [1], payload: [])
+                return .message(number % 3000 == 1 ? message : message.moved(to: other), cid: nil)
+            })
+        #expect(try await fixture.store.deleteApp(fixture.app))
+        #expect(try await fixture.count("messages") == count - 3)
+        #expect(try await fixture.count("messages WHERE app = \(other.number)") == count - 3)
+        #expect(try await fixture.count("departed_apps") == 0)
+    }
+
     @Test func `whose deletion was cut short goes with the next sweep`() async throws {
         let fixture = try await Fixture(freshMax: 1)
         try await fixture.keep(.register(try Sample.device(1, of: fixture.app)), .message(fixture.message(1), cid: nil))
