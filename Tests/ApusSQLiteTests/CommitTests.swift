@@ -1,10 +1,23 @@
 import ApusCore
 import ApusTesting
+import Synchronization
 import Testing
 
 @testable import ApusSQLite
 
 @Suite struct `A batch` {
+    @Test func `asks once for its writes`() async throws {
+        let fixture = try await Fixture()
+        let writes: [Write] = (1...3).map { .message(fixture.message($0), cid: nil) }
+        let asked = Mutex(0)
+        let outcomes = await fixture.store.commit {
+            asked.withLock { $0 += 1 }
+            return writes
+        }
+        #expect(outcomes == [.done, .done, .done])
+        #expect(asked.withLock { $0 } == 1)
+    }
+
     @Test func `keeps everything but the write that conflicts`() async throws {
         let fixture = try await Fixture()
         let device = try Sample.device(1, of: fixture.app)
