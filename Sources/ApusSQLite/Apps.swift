@@ -57,15 +57,19 @@ enum Apps {
     ///
     /// - Returns: how many went, or nil when no app has left any.
     static func removeRemains(limit: Int, in db: Database) throws -> Int? {
-        guard
-            let app = try db.first(
-                "SELECT app FROM departed_apps LIMIT 1", read: { try Cells($0, of: "departed_apps").integer(0) })
-        else { return nil }
-        let messages = try db.all("SELECT id FROM messages WHERE app = ? LIMIT ?", app, limit) {
-            MessageID(try Cells($0, of: "messages").integer(0))
+        let departed = try db.first("SELECT app, looked_through FROM departed_apps LIMIT 1") { row in
+            let cells = Cells(row, of: "departed_apps")
+            return (app: try cells.integer(0), place: MessageID(try cells.integer(1)))
         }
+        guard let (app, place) = departed else { return nil }
         var removed = 0
-        for message in messages { removed += try Messages.remove(message, in: db) }
+        let messages = try Messages.owners(after: place, limit: 8 * limit, in: db)
+        var through = place
+        for message in messages where removed < limit {
+            if message.app.number == app { removed += try Messages.remove(message.id, in: db) }
+            through = message.id
+        }
+        try db.run("UPDATE departed_apps SET looked_through = ? WHERE app = ?", through.number, app)
         for (table, key) in [
             ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
             ("schedules", "live_until, number"), ("schedule_fires", "schedule, due_at"),
@@ -77,7 +81,7 @@ enum Apps {
         }
         if removed < limit { removed += try Uploads.removeImages(of: app, limit: limit - removed, in: db) }
         if removed < limit { removed += try Tags.remove(of: app, limit: limit, in: db) }
-        if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
+        if removed == 0, messages.isEmpty { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
         return removed
     }
 

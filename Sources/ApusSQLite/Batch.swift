@@ -14,22 +14,36 @@ struct Batch {
     var listing: Inbox.Listing?
     /// The greatest number of a message that was kept.
     var lastMessage: MessageID?
+    /// When those that were kept expire.
+    private var expiries = Expiries.Lists()
+    /// Apps that are there, as far as was asked. None goes while this transaction lasts.
+    private var apps: Set<AppID> = []
 
     init(_ db: Database, _ statements: HotStatements) throws {
         self.db = db
         self.statements = statements
-        self.marks = try Inbox.marks(in: db)
+        self.marks = try Inbox.marks(read: statements.readMarks.integers())
     }
 
     /// Notes a message that was kept.
     mutating func noteKept(_ message: Message) {
         self.lastMessage = max(self.lastMessage ?? message.id, message.id)
+        self.expiries.append(message.id, dueAt: message.expiresAt)
+    }
+
+    /// Whether there is such an app.
+    mutating func has(_ app: AppID) throws -> Bool {
+        if self.apps.contains(app) { return true }
+        guard try Apps.exists(app, in: self.db) else { return false }
+        self.apps.insert(app)
+        return true
     }
 
     /// Writes what is counted over all of them.
     func finish() throws {
         guard let last = self.lastMessage else { return }
         try self.db.run("UPDATE counters SET value = max(value, ?) WHERE name = 'last_message'", last.number)
+        try self.expiries.write(.expiry, in: self.db)
     }
 }
 

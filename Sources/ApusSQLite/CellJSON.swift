@@ -21,7 +21,24 @@ enum CellJSON {
 
     /// As ``text(counts:)``, in the bytes that a cell is bound from: every push brings two such cells.
     static func bytes(counts: some Sequence<(key: String, value: Int)>) -> [UInt8] {
-        Self.bytes(members: counts) { $0.appendJSON(integer: $1) }
+        Self.bytes(members: counts) { $0.append(decimal: Int64($1)) }
+    }
+
+    static func text(numbers: some Sequence<Int64>) -> String {
+        var bytes: [UInt8] = [UInt8(ascii: "[")]
+        for number in numbers {
+            if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(decimal: number)
+        }
+        bytes.append(UInt8(ascii: "]"))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// - Returns: nil when the text is no list of whole numbers.
+    static func numbers(_ text: String) -> [Int64]? {
+        guard let elements = Self.parse(text)?.list else { return nil }
+        let numbers = elements.map { $0.integer.flatMap { Int64(exactly: $0) } }
+        return numbers.contains(nil) ? nil : numbers.compactMap(\.self)
     }
 
     /// - Returns: nil when the text is no list of strings.
@@ -70,7 +87,9 @@ enum CellJSON {
     private static func bytes<Value>(
         members: some Sequence<(key: String, value: Value)>, append: (inout [UInt8], Value) -> Void
     ) -> [UInt8] {
-        var bytes: [UInt8] = [UInt8(ascii: "{")]
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        bytes.append(UInt8(ascii: "{"))
         for (name, value) in members {
             if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
             bytes.appendJSON(string: name)

@@ -2,8 +2,8 @@ internal import ApusCore
 internal import GRDB
 private import GRDBSQLite
 
-/// A statement that runs once per push: prepared once and kept, instead of found by its text each time, and bound
-/// without a box around each value, which would cost more than the row.
+/// A statement that runs once per push or commit: prepared once and kept, instead of found by its text each time, and
+/// bound without a box around each value, which would cost more than the row.
 ///
 /// Belongs to one connection and its thread, and must be let go before that is closed.
 final class HotStatement {
@@ -74,6 +74,19 @@ final class HotStatement {
         return Int(changes)
     }
 
+    /// Reads a column of numbers: the first one of every row.
+    func integers() throws -> [Int64] {
+        defer { sqlite3_reset(self.statement.sqliteStatement) }
+        var integers: [Int64] = []
+        var code = sqlite3_step(self.statement.sqliteStatement)
+        while code == SQLITE_ROW {
+            integers.append(sqlite3_column_int64(self.statement.sqliteStatement, 0))
+            code = sqlite3_step(self.statement.sqliteStatement)
+        }
+        guard code == SQLITE_DONE else { throw self.fault() }
+        return integers
+    }
+
     private func note(_ code: CInt) { if self.bound == SQLITE_OK { self.bound = code } }
 
     private func fault() -> DatabaseError {
@@ -91,7 +104,11 @@ struct HotStatements {
     /// Lists a message in the inbox of one device, while it waits: see ``Inbox``.
     let listWaiting: HotStatement
 
+    /// Reads ``Inbox/Marks``.
+    let readMarks: HotStatement
+
     init(in db: Database) throws {
+        self.readMarks = try HotStatement(Inbox.marksQuery, in: db)
         self.keepMessage = try HotStatement(Messages.insertion, in: db)
         self.listWaiting = try HotStatement(Inbox.insertion, in: db)
     }

@@ -37,14 +37,21 @@ enum Inbox {
         SELECT ?1, ?2, id, expires_at FROM messages WHERE id = ?3 AND waits = 1
         """
 
+    /// The marks, one in each row. A range, because for a list of names SQLite builds a table each time.
+    static let marksQuery = """
+        SELECT value FROM counters WHERE name BETWEEN 'inbox_listed' AND 'inbox_listing' ORDER BY name
+        """
+
     static func marks(in db: Database) throws -> Marks {
-        let values = try db.all(
-            "SELECT name, value FROM counters WHERE name IN ('inbox_listed', 'inbox_listing') ORDER BY name"
-        ) { MessageID(try Cells($0, of: "counters").integer(1)) }
+        try Self.marks(read: db.all(Self.marksQuery) { try Cells($0, of: "counters").integer(0) })
+    }
+
+    /// - Parameter values: what ``marksQuery`` gave.
+    static func marks(read values: [Int64]) throws -> Marks {
         guard let listed = values.first, let listing = values.last, values.count == 2 else {
             throw StoreError.corrupt("counters inbox_listed or inbox_listing: the row is missing")
         }
-        return Marks(listed: listed, listing: listing)
+        return Marks(listed: MessageID(listed), listing: MessageID(listing))
     }
 }
 

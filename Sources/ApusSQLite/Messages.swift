@@ -19,9 +19,8 @@ extension Messages {
         if let cid, try CIDs.isTaken(cid.cid, of: message.app, at: message.acceptedAt, in: db) {
             return .failed(.conflict)
         }
-        guard try Self.insert(message, with: batch.statements.keepMessage) else {
-            return try Apps.exists(message.app, in: db) ? .failed(.conflict) : .refused(Refusal(.unknownKey))
-        }
+        guard try batch.has(message.app) else { return .refused(Refusal(.unknownKey)) }
+        guard try Self.insert(message, with: batch.statements.keepMessage) else { return .failed(.conflict) }
         batch.noteKept(message)
         if let cid { try CIDs.keep(cid, of: message.app, in: db) }
         if let older = message.overrides {
@@ -31,12 +30,11 @@ extension Messages {
         return .done
     }
 
-    /// Keeps nothing when the number is taken or the app is unknown.
+    /// Keeps nothing when the number is taken.
     static let insertion = """
         INSERT INTO messages (id, app, waits, state, accepted_at, expires_at, time_to_live_seconds, spread_minutes,
             is_broadcast, overrides, targeted, online, target, payload)
-        SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM apps WHERE id = ?2)
-        ON CONFLICT DO NOTHING
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
         """
 
     /// - Returns: whether it was kept.
@@ -93,6 +91,16 @@ extension Messages {
         }
     }
 
+    /// Whose the messages behind a number are, in order.
+    static func owners(
+        after: MessageID, limit: Int, in db: Database
+    ) throws -> [(id: MessageID, app: AppID)] {
+        try db.all("SELECT id, app FROM messages WHERE id > ? ORDER BY id LIMIT ?", after.number, limit) { row in
+            let cells = Cells(row, of: "messages")
+            return (MessageID(try cells.integer(0)), AppID(try cells.integer(1)))
+        }
+    }
+
     /// Removes a message with its receipts.
     ///
     /// - Returns: how many rows went.
@@ -143,13 +151,51 @@ extension Messages {
     }
 
     /// With empty payloads.
-    static func accepted(of app: AppID, since: Timestamp, in db: Database) throws -> [Message] {
-        try db.all(
+    ///
+    /// The broadcasts of an app, which are few, have an index. Its other messages stand among those of all apps.
+    static func accepted(
+        of app: AppID, since: Timestamp, broadcastsOnly: Bool, in db: Database
+    ) throws -> [Message] {
+        if broadcastsOnly {
+            return try db.all(
+                """
+                SELECT \(Self.columnsBeforePayload) FROM messages m INDEXED BY messages_broadcast
+                WHERE m.app = ? AND m.is_broadcast = 1 AND m.accepted_at >= ? ORDER BY m.id
+                """,
+                app.number, since.milliseconds
+            ) { try Self.message($0, hasPayload: false) }
+        }
+        return try db.all(
             """
-            SELECT \(Self.columnsBeforePayload) FROM messages m WHERE m.app = ? AND m.accepted_at >= ? ORDER BY m.id
+            SELECT \(Self.columnsBeforePayload) FROM messages m
+            WHERE m.id >= ? AND m.app = ? AND m.accepted_at >= ? ORDER BY m.id
             """,
-            app.number, since.milliseconds
+            try Self.first(since: since.adding(seconds: -Self.disorderSeconds), in: db), app.number,
+            since.milliseconds
         ) { try Self.message($0, hasPayload: false) }
+    }
+
+    /// By how much numbers may be out of the order of acceptance: a push may wait before it is given one, and the clock
+    /// may be set back.
+    private static let disorderSeconds = 3600
+
+    /// A number before all those of messages that were accepted since a moment: found by halving, for numbers grow in
+    /// the order of acceptance.
+    private static func first(since: Timestamp, in db: Database) throws -> Int64 {
+        let last = try db.first("SELECT max(id) FROM messages") { try Cells($0, of: "messages").optionalInteger(0) }
+        guard let last = last ?? nil else { return 0 }
+        var (low, high) = (Int64(0), last)
+        while low < high {
+            let middle = low + (high - low) / 2
+            let earlier = try db.first(
+                "SELECT id, accepted_at FROM messages WHERE id >= ? ORDER BY id LIMIT 1", middle
+            ) { row -> Int64? in
+                let cells = Cells(row, of: "messages")
+                return try cells.timestamp(1) < since ? try cells.integer(0) : nil
+            }
+            if let id = earlier ?? nil { low = id + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// With empty payloads, and with where they wait at present.
@@ -183,8 +229,12 @@ extension Messages {
     }
 
     private static func text(_ counts: PlatformCounts) -> [UInt8] {
-        CellJSON.bytes(counts: Platform.allCases.lazy.filter { counts[$0] != 0 }.map { ($0.name, counts[$0]) })
+        // As most are of those online.
+        if counts.sum == 0 { return Self.noCounts }
+        return CellJSON.bytes(counts: Platform.allCases.lazy.filter { counts[$0] != 0 }.map { ($0.name, counts[$0]) })
     }
+
+    private static let noCounts = Array("{}".utf8)
 
     private static func counts(_ text: String) -> PlatformCounts? {
         guard let members = CellJSON.counts(text) else { return nil }
@@ -204,47 +254,37 @@ extension Messages {
     ///
     /// - Returns: how many messages were done, and how many rows went.
     static func expire(at now: Timestamp, limit: Int, in db: Database) throws -> (messages: Int, rows: Int) {
-        var rows = 0
-        let expired = try db.all(
-            "SELECT id FROM messages WHERE waits IN (1, 2) AND expires_at <= ? LIMIT ?", now.milliseconds, limit
-        ) { MessageID(try Cells($0, of: "messages").integer(0)) }
-        let marks = expired.isEmpty ? nil : try Inbox.marks(in: db)
-        for id in expired {
-            if let marks { rows += try Inbox.end(id, marks, in: db) }
-            try db.run("UPDATE messages SET waits = 0 WHERE id = ?", id.number)
+        let expired = try Expiries.take(.expiry, at: now, limit: limit, in: db)
+        guard !expired.isEmpty else { return (0, 0) }
+        let marks = try Inbox.marks(in: db)
+        var (messages, rows) = (0, 0)
+        for list in expired {
+            for id in list.messages {
+                rows += try Inbox.end(id, marks, in: db)
+                try db.run("UPDATE messages SET waits = 0 WHERE id = ? AND waits <> 0", id.number)
+            }
+            try Expiries.write(list, .removal, in: db)
+            messages += list.messages.count
         }
-        return (expired.count, rows)
+        return (messages, rows)
     }
 
-    /// A place in the order of expiry, where the next step of a sweep goes on.
-    struct Place: Sendable {
-        static let start = Place(expiresAt: .min, id: .min)
-
-        let expiresAt: Int64
-        let id: Int64
-    }
-
-    /// Looks at some messages past their expiry, and removes those whose last record is not younger than `cutoff`.
+    /// Looks at some messages past their expiry, and removes those whose last record is not younger than `cutoff`; the
+    /// others are looked at again when that one is as old.
     ///
-    /// - Returns: where to go on, nil at the end; and how many rows went.
-    static func retire(
-        from place: Place, cutoff: Timestamp, limit: Int, in db: Database
-    ) throws -> (next: Place?, rows: Int) {
-        let candidates = try db.all(
-            """
-            SELECT id, expires_at, EXISTS (SELECT 1 FROM receipts r WHERE r.message = m.id AND r.recorded_at > ?1)
-            FROM messages m WHERE waits = 0 AND expires_at <= ?1 AND (expires_at, id) > (?2, ?3)
-            ORDER BY expires_at, id LIMIT ?4
-            """,
-            cutoff.milliseconds, place.expiresAt, place.id, limit
-        ) { row in
-            let cells = Cells(row, of: "messages")
-            return (place: Place(expiresAt: try cells.integer(1), id: try cells.integer(0)), stays: try cells.flag(2))
+    /// - Returns: how many messages were done, and how many rows went.
+    static func retire(cutoff: Timestamp, limit: Int, in db: Database) throws -> (messages: Int, rows: Int) {
+        var (messages, rows) = (0, 0)
+        var later = Expiries.Lists()
+        for id in try Expiries.take(.removal, at: cutoff, limit: limit, in: db).flatMap(\.messages) {
+            messages += 1
+            if let last = try Receipts.lastRecord(of: id, in: db), last > cutoff {
+                later.append(id, dueAt: last)
+            } else {
+                rows += try Self.remove(id, in: db)
+            }
         }
-        var rows = 0
-        for candidate in candidates where !candidate.stays {
-            rows += try Self.remove(MessageID(candidate.place.id), in: db)
-        }
-        return (candidates.count == limit ? candidates.last?.place : nil, rows)
+        try later.write(.removal, in: db)
+        return (messages, rows)
     }
 }

@@ -44,6 +44,13 @@ enum Receipts {
         return rows.reduce(into: [:]) { $0[$1.kind, default: Ordinals()].formUnion($1.ordinals) }
     }
 
+    /// When the last one of a message was recorded; nil without any.
+    static func lastRecord(of message: MessageID, in db: Database) throws -> Timestamp? {
+        try db.first(
+            "SELECT message, max(recorded_at) FROM receipts WHERE message = ? GROUP BY message", message.number
+        ) { try Cells($0, of: "receipts").timestamp(1) }
+    }
+
     /// With their moments, in no order.
     static func dated(of message: MessageID, since acceptedAt: Timestamp, in db: Database) throws -> [DatedReceipt] {
         try db.all(

@@ -55,7 +55,7 @@ package final class SQLiteStore: Store, AccountStore, UploadStore {
         await self.writer.close()
     }
 
-    package func commit(_ writes: [Write]) async -> [WriteOutcome] { await self.writer.commit(writes) }
+    package func commit(_ take: @Sendable () -> [Write]) async -> [WriteOutcome] { await self.writer.commit(take) }
 
     package func changedElsewhere() async throws(StoreError) -> Bool { try await self.writer.changedElsewhere() }
 
@@ -123,13 +123,9 @@ extension SQLiteStore {
             let tasks = try Schedules.retire(cutoff: cutoff, limit: Self.stepMax, in: db)
             return (tasks, tasks > 0)
         }
-        var place: Messages.Place? = .start
-        while let from = place {
-            let step = try await self.write { db in
-                try Messages.retire(from: from, cutoff: cutoff, limit: Self.stepMax, in: db)
-            }
-            rows += step.rows
-            place = step.next
+        rows += try await self.inSteps { db in
+            let step = try Messages.retire(cutoff: cutoff, limit: Self.stepMax, in: db)
+            return (step.rows, step.messages == Self.stepMax)
         }
         rows += try await self.sweepAccounts(at: now)
         return rows + (try await self.removeRemains())
@@ -251,8 +247,12 @@ extension SQLiteStore {
         }
     }
 
-    package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {
-        try await self.read { db in try Messages.accepted(of: app, since: since, in: db) }
+    package func acceptedMessages(
+        of app: AppID, since: Timestamp, broadcastsOnly: Bool
+    ) async throws(StoreError) -> [Message] {
+        try await self.read { db in
+            try Messages.accepted(of: app, since: since, broadcastsOnly: broadcastsOnly, in: db)
+        }
     }
 
     package func receipts(

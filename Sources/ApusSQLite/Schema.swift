@@ -24,7 +24,8 @@ enum Schema {
         }
         migrator.registerMigration("v5-trace") { db in try db.execute(sql: Self.ends) }
         migrator.registerMigration("v6-inbox") { db in try db.execute(sql: Self.listing) }
-        migrator.registerMigration("v7-expiry") { db in try db.execute(sql: Self.expiry) }
+        migrator.registerMigration("v7-expiries") { db in try db.execute(sql: Self.expiries) }
+        migrator.registerMigration("v8-inbox-expiry") { db in try db.execute(sql: Self.inboxExpiry) }
         return migrator
     }
 
@@ -40,8 +41,27 @@ enum Schema {
         INSERT INTO counters SELECT 'inbox_listing', value FROM counters WHERE name = 'last_message';
         """
 
+    /// Lists in place of the indexes that every push had to enter, see ``Expiries``, and how far the messages have been
+    /// looked through for those of an app that has departed.
+    private static let expiries = """
+        DROP INDEX messages_by_acceptance;
+        DROP INDEX messages_by_expiry;
+        CREATE INDEX messages_broadcast ON messages (app, accepted_at) WHERE is_broadcast = 1;
+        CREATE TABLE expiries (
+            stage INTEGER NOT NULL, -- 0 until they expire, 1 until they are removed
+            due_at INTEGER NOT NULL,
+            first INTEGER NOT NULL, -- the first of the messages
+            messages TEXT NOT NULL, -- JSON list of numbers
+            PRIMARY KEY (stage, due_at, first)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO expiries
+        SELECT waits = 0, max(expires_at), min(id), json_group_array(id) FROM messages
+        GROUP BY waits = 0, expires_at / 1000;
+        ALTER TABLE departed_apps ADD COLUMN looked_through INTEGER NOT NULL DEFAULT 0;
+        """
+
     /// When a listed message expires, beside its device: a login passes over what is over without asking the message.
-    private static let expiry = """
+    private static let inboxExpiry = """
         ALTER TABLE inbox ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
         UPDATE inbox SET expires_at = coalesce((SELECT expires_at FROM messages WHERE id = message), 0);
         """

@@ -1,5 +1,6 @@
 internal import ApusCore
 internal import GRDB
+private import Glibc
 
 /// The one connection that writes, on a thread of its own.
 actor Writer {
@@ -13,6 +14,8 @@ actor Writer {
     /// SQLite's count of what other connections have committed, as it was when last asked.
     private var dataVersion: Int64?
     private var lister: InboxLister
+    /// How many writes the last commit was for.
+    private var lastCount = 0
 
     /// - Parameter fresh: kept up to date with what is committed here.
     init(_ fresh: FreshInbox, _ options: SQLiteStore.Options) { self.lister = InboxLister(fresh, options) }
@@ -76,7 +79,12 @@ actor Writer {
     }
 
     /// All writes in one transaction; when that fails, each in its own, so that only those fail that must.
-    func commit(_ writes: [Write]) -> [WriteOutcome] {
+    func commit(_ take: @Sendable () -> [Write]) -> [WriteOutcome] {
+        // Whoever is about to add a write and only waits for the processor shares this commit instead of asking for one
+        // of its own. A lone caller waits for nobody.
+        if self.lastCount > 1 { sched_yield() }
+        let writes = take()
+        self.lastCount = writes.count
         guard !writes.isEmpty else { return [] }
         do {
             return try self.apply(writes, advances: true)

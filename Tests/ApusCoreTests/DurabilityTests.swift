@@ -58,7 +58,9 @@ import Testing
         await #expect(throws: Refusal(fault)) { try await node.core.pushes.push(push, of: app) }
         #expect(doorbell.deliveries.isEmpty)
         #expect(try await node.inbox(of: device).isEmpty)
-        #expect(try await node.store.acceptedMessages(of: app.id, since: Timestamp(milliseconds: 0)).isEmpty)
+        #expect(
+            try await node.store.acceptedMessages(of: app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false)
+                .isEmpty)
     }
 
     @Test func `keeps registrations, changes and receipts alike`() async throws {

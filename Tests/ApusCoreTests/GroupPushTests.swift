@@ -12,7 +12,10 @@ import Testing
         let answer = try await Self.push(push, node, group)
         #expect(answer.isAccepted)
         for app in apps {
-            #expect(try await node.store.acceptedMessages(of: app.id, since: Timestamp(milliseconds: 0)).count == 1)
+            #expect(
+                try await node.store.acceptedMessages(
+                    of: app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false
+                ).count == 1)
         }
         let repeated = try await Self.push(push, node, group)
         #expect(repeated.body == answer.body)
@@ -26,7 +29,10 @@ import Testing
             return try await tasks.reduce(into: Set<[UInt8]>()) { $0.insert($1) }
         }
         #expect(bodies.count == 1)
-        #expect(try await node.store.acceptedMessages(of: apps[0].id, since: Timestamp(milliseconds: 0)).count == 1)
+        #expect(
+            try await node.store.acceptedMessages(
+                of: apps[0].id, since: Timestamp(milliseconds: 0), broadcastsOnly: false
+            ).count == 1)
     }
 
     @Test func `is answered as at first to whatever has its cid, though the first is not done yet`() async throws {

@@ -190,6 +190,6 @@ import Testing
     }
 
     static func accepted(by node: TestCore, _ app: App) async throws -> [Message] {
-        try await node.store.acceptedMessages(of: app.id, since: Timestamp(milliseconds: 0))
+        try await node.store.acceptedMessages(of: app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false)
     }
 }

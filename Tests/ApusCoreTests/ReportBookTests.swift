@@ -31,6 +31,8 @@ import Testing
         let device = try await node.register(1, of: app)[0]
         let id = try await node.push(Sample.to(device), of: app)
         let never = (1...1000).map { MessageID(id.number + $0) }
+        // In memory, as what was asked for is.
+        #expect(try await node.report(on: id, of: app) != nil)
         node.store.failReads(with: .unavailable)
         #expect(try await node.ack(never + [id], by: device) == [id])
         #expect(

@@ -111,7 +111,9 @@ import Testing
         #expect(await stage.refusal { _ = try await stage.schedule(id) }?.kind == .messageUnknown)
         await stage.advance(seconds: 10)
         #expect(
-            try await stage.node.store.acceptedMessages(of: stage.app.id, since: Timestamp(milliseconds: 0)).isEmpty)
+            try await stage.node.store.acceptedMessages(
+                of: stage.app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false
+            ).isEmpty)
     }
 
     @Test func `does not hold up the others, two thousand at one instant`() async throws {
@@ -125,7 +127,7 @@ import Testing
         await stage.advance(seconds: 10)
         #expect(try await stage.liveCount() == 0)
         let accepted = try await stage.node.store.acceptedMessages(
-            of: stage.app.id, since: Timestamp(milliseconds: 0))
+            of: stage.app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false)
         #expect(accepted.count == 2000)
     }
 }
@@ -184,7 +186,7 @@ import Testing
         #expect(try await stage.codes(id) == [0, 0, 0])
         #expect(
             try await stage.node.store.acceptedMessages(
-                of: stage.app.id, since: Timestamp(milliseconds: 0)
+                of: stage.app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false
             ).count == 3)
     }
 
@@ -297,7 +299,7 @@ import Testing
         for seconds in [1, 5, 20] { await stage.advance(seconds: seconds) }
         #expect(try await stage.codes(id) == [0, 1000])
         let accepted = try await stage.node.store.acceptedMessages(
-            of: stage.app.id, since: Timestamp(milliseconds: 0))
+            of: stage.app.id, since: Timestamp(milliseconds: 0), broadcastsOnly: false)
         #expect(accepted.count == 1)
     }
 

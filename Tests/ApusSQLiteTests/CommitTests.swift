@@ -1,10 +1,23 @@
 import ApusCore
 import ApusTesting
+import Synchronization
 import Testing
 
 @testable import ApusSQLite
 
 @Suite struct `A batch` {
+    @Test func `asks once for its writes`() async throws {
+        let fixture = try await Fixture()
+        let writes: [Write] = (1...3).map { .message(fixture.message($0), cid: nil) }
+        let asked = Mutex(0)
+        let outcomes = await fixture.store.commit {
+            asked.withLock { $0 += 1 }
+            return writes
+        }
+        #expect(outcomes == [.done, .done, .done])
+        #expect(asked.withLock { $0 } == 1)
+    }
+
     @Test func `keeps everything but the write that conflicts`() async throws {
         let fixture = try await Fixture()
         let device = try Sample.device(1, of: fixture.app)
@@ -135,6 +148,21 @@ import Testing
         before[0] -= 1
         for (table, count) in zip(tables, before) { #expect(try await fixture.count(table) == count, "\(table)") }
         #expect(try await !fixture.store.deleteApp(fixture.app))
+    }
+
+    @Test func `goes also where its messages stand among many of another`() async throws {
+        let fixture = try await Fixture()
+        let other = try await fixture.store.createApp(try Sample.app("b")).id
+        let count = 9000
+        try await fixture.keep(
+            (1...Int64(count)).map { number in
+                let message = fixture.message(number, to: [1], payload: [])
+                return .message(number % 3000 == 1 ? message : message.moved(to: other), cid: nil)
+            })
+        #expect(try await fixture.store.deleteApp(fixture.app))
+        #expect(try await fixture.count("messages") == count - 3)
+        #expect(try await fixture.count("messages WHERE app = \(other.number)") == count - 3)
+        #expect(try await fixture.count("departed_apps") == 0)
     }
 
     @Test func `whose deletion was cut short goes with the next sweep`() async throws {

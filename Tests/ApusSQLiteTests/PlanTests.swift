@@ -185,7 +185,9 @@ import Testing
         _ = try Plans.plans(of: app, in: db)
         _ = try Messages.message(MessageID(1), in: db)
         _ = try Messages.wide(of: app, at: now, in: db)
-        _ = try Messages.accepted(of: app, since: now, in: db)
+        for broadcastsOnly in [true, false] {
+            _ = try Messages.accepted(of: app, since: now, broadcastsOnly: broadcastsOnly, in: db)
+        }
         _ = try Receipts.receipts(of: MessageID(3), in: db)
         _ = try CIDs.answer(to: cid, of: app, at: now, in: db)
         _ = try CIDs.isTaken(cid, of: app, at: now, in: db)
@@ -194,7 +196,7 @@ import Testing
     private static func remove(_ app: AppID, in db: Database) throws {
         let later = Fixture.now.adding(seconds: 1_000_000_000)
         _ = try Messages.expire(at: later, limit: 1, in: db)
-        _ = try Messages.retire(from: .start, cutoff: later, limit: 1, in: db)
+        _ = try Messages.retire(cutoff: later, limit: 1, in: db)
         _ = try CIDs.expire(at: later, limit: 1, in: db)
         for hours in [DeviceHours.active, .online] { _ = try hours.expire(at: later, limit: 1, in: db) }
         _ = try Definitions.delete(.segment, "s", of: app, in: db)

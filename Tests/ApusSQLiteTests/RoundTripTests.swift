@@ -126,13 +126,37 @@ import Testing
                 .message(fixture.message(Int64(second + 1), at: Fixture.now.adding(seconds: second)), cid: nil))
         }
         let since = Fixture.now.adding(seconds: 2)
-        let accepted = try await fixture.store.acceptedMessages(of: fixture.app, since: since)
+        let accepted = try await fixture.store.acceptedMessages(of: fixture.app, since: since, broadcastsOnly: false)
         #expect(
             accepted == [
                 fixture.message(3, at: since, payload: []),
                 fixture.message(4, at: since.adding(seconds: 1), payload: []),
             ])
-        #expect(try await fixture.store.acceptedMessages(of: other, since: since).isEmpty)
+        #expect(try await fixture.store.acceptedMessages(of: other, since: since, broadcastsOnly: false).isEmpty)
+        #expect(try await fixture.store.acceptedMessages(of: fixture.app, since: since, broadcastsOnly: true).isEmpty)
+        let empty = try await Fixture()
+        #expect(try await empty.store.acceptedMessages(of: other, since: since, broadcastsOnly: false).isEmpty)
+    }
+
+    @Test func `broadcasts alone, and what was numbered late`() async throws {
+        let fixture = try await Fixture()
+        let since = Fixture.now.adding(seconds: 100_000)
+        // Of the day before, at the turn of the day, and two that waited for their numbers meanwhile.
+        let moments = (0..<500).map { $0 * 100 } + [100_001, 99_000, 100_002, 99_500, 100_003]
+        try await fixture.keep(
+            moments.enumerated().map { place, second in
+                let at = Fixture.now.adding(seconds: second)
+                return .message(fixture.message(Int64(place) * 1000, at: at, isBroadcast: place % 2 == 0), cid: nil)
+            })
+        func accepted(broadcastsOnly: Bool) async throws -> [Int64] {
+            try await fixture.store.acceptedMessages(of: fixture.app, since: since, broadcastsOnly: broadcastsOnly)
+                .map(\.id.number)
+        }
+        #expect(try await accepted(broadcastsOnly: false) == [500_000, 502_000, 504_000])
+        #expect(try await accepted(broadcastsOnly: true) == [500_000, 502_000, 504_000])
+        let all = try await fixture.store.acceptedMessages(
+            of: fixture.app, since: Fixture.now.adding(seconds: 99_200), broadcastsOnly: true)
+        #expect(all.map(\.id.number) == [500_000, 502_000, 504_000])
     }
 
     @Test func `the latest moment that a device was seen, in any order`() async throws {

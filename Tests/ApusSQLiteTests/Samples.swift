@@ -36,7 +36,8 @@ struct Fixture {
 
     func message(
         _ id: Int64, to target: [Ordinal] = [1, 2, 3], at acceptedAt: Timestamp = Self.now, lives seconds: Int = 60,
-        spread minutes: Int = 0, wide: Bool = false, overrides: Int64? = nil, payload: [UInt8] = Array("{}".utf8)
+        spread minutes: Int = 0, wide: Bool = false, isBroadcast: Bool = false, overrides: Int64? = nil,
+        payload: [UInt8] = Array("{}".utf8)
     ) -> Message {
         var targeted = PlatformCounts()
         targeted[.android] = wide ? Message.directMax + 1 : target.count
@@ -44,7 +45,7 @@ struct Fixture {
             id: MessageID(id), app: self.app, acceptedAt: acceptedAt, timeToLiveSeconds: seconds,
             spreadMinutes: minutes,
             payload: payload, target: Ordinals(target), targeted: targeted, online: PlatformCounts(),
-            isBroadcast: false,
+            isBroadcast: isBroadcast,
             overrides: overrides.map(MessageID.init))
     }
 
@@ -68,6 +69,16 @@ struct Fixture {
 
     func count(_ table: String, in store: SQLiteStore? = nil) async throws -> Int {
         try await (store ?? self.store).write { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM \(table)") ?? -1 }
+    }
+}
+
+extension Message {
+    /// The same of another app.
+    func moved(to app: AppID) -> Message {
+        Message(
+            id: self.id, app: app, acceptedAt: self.acceptedAt, timeToLiveSeconds: self.timeToLiveSeconds,
+            spreadMinutes: self.spreadMinutes, payload: self.payload, target: self.target, targeted: self.targeted,
+            online: self.online, isBroadcast: self.isBroadcast, overrides: self.overrides)
     }
 }
 

@@ -1,6 +1,8 @@
 import ApusCore
-import ApusSQLite
+import GRDB
 import Testing
+
+@testable import ApusSQLite
 
 @Suite struct `A sweep` {
     @Test func `removes waiting entries and cids once they have expired`() async throws {
@@ -68,6 +70,45 @@ import Testing
         #expect(try await fixture.count("messages") == kept.count)
         #expect(try await fixture.count("receipts") == kept.count)
         #expect(try await fixture.count("inbox") == 0)
+    }
+
+    @Test func `ends nothing early that shares its second with what has expired`() async throws {
+        let fixture = try await Fixture(freshMax: 1)
+        let later = Timestamp(milliseconds: Fixture.now.milliseconds + 800)
+        try await fixture.keep(
+            .message(fixture.message(1, lives: 60), cid: nil),
+            .message(fixture.message(2, at: later, lives: 60), cid: nil))
+        try await fixture.settle()
+        func sweep(_ milliseconds: Int64) async throws -> Int {
+            let now = Timestamp(milliseconds: Fixture.now.milliseconds + 60_000 + milliseconds)
+            return try await fixture.store.sweep(at: now, retentionSeconds: 1000)
+        }
+        #expect(try await sweep(799) == 0)
+        #expect(try await fixture.count("inbox") == 6)
+        #expect(try await sweep(800) == 6)
+        #expect(try await fixture.count("inbox") == 0)
+    }
+
+    @Test func `finds each message in one list until it is removed`() async throws {
+        let fixture = try await Fixture()
+        try await fixture.keep(
+            (1...1300).map { .message(fixture.message($0, to: [1], lives: Int($0 % 7)), cid: nil) })
+        try await fixture.keep(.message(fixture.message(1301, lives: 3, wide: true), cid: nil))
+        try await fixture.keep(.withdraw(MessageID(9), of: fixture.app, at: Fixture.now))
+        func listed() async throws -> [Int] {
+            try await fixture.store.write { db in
+                try Int.fetchAll(db, sql: "SELECT value FROM expiries, json_each(expiries.messages) ORDER BY value")
+            }
+        }
+        #expect(try await fixture.count("expiries") == 8)
+        for seconds in [0, 3, 3, 7] {
+            _ = try await fixture.store.sweep(at: Fixture.now.adding(seconds: seconds), retentionSeconds: 100)
+            #expect(try await listed() == Array(1...1301))
+        }
+        #expect(try await fixture.count("messages WHERE waits <> 0") == 0)
+        _ = try await fixture.store.sweep(at: Fixture.now.adding(seconds: 107), retentionSeconds: 100)
+        #expect(try await listed().isEmpty)
+        #expect(try await fixture.count("messages") == 0)
     }
 
     @Test func `removes hours of activity that statistics cannot reach any more`() async throws {

@@ -100,6 +100,21 @@ import Testing
     }
 
     @Test(arguments: LandedSchema.all)
+    func `is swept as if it had always been of this version`(_ schema: LandedSchema) async throws {
+        let store = try await self.opened(schema)
+        let numbers: [MessageID] = [100, 101, 102, 103, 104].map { MessageID($0) }
+        func left(afterDays days: Int) async throws -> [MessageID] {
+            _ = try await store.sweep(at: Self.now.adding(seconds: days * 86_400), retentionSeconds: 86_400)
+            return try await store.messages(numbers).map(\.id)
+        }
+        #expect(try await left(afterDays: 0) == numbers)
+        #expect(try await left(afterDays: 1) == numbers)
+        #expect(try await store.waitingMessages(of: self.app, at: Timestamp(milliseconds: 0)).isEmpty)
+        #expect(try await left(afterDays: 4).isEmpty)
+        #expect(try await store.receipts(of: numbers).isEmpty)
+    }
+
+    @Test(arguments: LandedSchema.all)
     func `goes on where it stopped`(_ schema: LandedSchema) async throws {
         let store = try await self.opened(schema)
         let answer = try await store.answer(to: Sample.cid("once"), in: self.app, at: Self.now)

@@ -62,7 +62,8 @@ package final class FaultyStore: Store {
     /// How many writes each commit carried, oldest first.
     package var batchSizes: [Int] { self.state.withLock { $0.batchSizes } }
 
-    package func commit(_ writes: [Write]) async -> [WriteOutcome] {
+    package func commit(_ take: @Sendable () -> [Write]) async -> [WriteOutcome] {
+        let writes = take()
         let fault = self.state.withLock { state in
             state.commits += 1
             state.batchSizes.append(writes.count)
@@ -73,7 +74,7 @@ package final class FaultyStore: Store {
         case .hold: await self.hold()
         case .fail(let error): return writes.map { _ in .failed(error) }
         }
-        return await self.real.commit(writes)
+        return await self.real.commit { writes }
     }
 
     private func hold() async {
@@ -222,9 +223,11 @@ extension FaultyStore {
         return try await self.real.waiting(of: ordinals, in: app, at: now)
     }
 
-    package func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message] {
+    package func acceptedMessages(
+        of app: AppID, since: Timestamp, broadcastsOnly: Bool
+    ) async throws(StoreError) -> [Message] {
         try self.reading()
-        return try await self.real.acceptedMessages(of: app, since: since)
+        return try await self.real.acceptedMessages(of: app, since: since, broadcastsOnly: broadcastsOnly)
     }
 
     package func receipts(

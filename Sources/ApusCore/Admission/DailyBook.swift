@@ -104,7 +104,9 @@ final class DailyBook: Sendable {
         if self.days.withLock({ isKnown($0[app]) }) { return }
         var day = Day(start: start, countsDevices: countsDevices)
         do {
-            for message in try await self.store.acceptedMessages(of: app, since: start) {
+            let accepted = try await self.store.acceptedMessages(
+                of: app, since: start, broadcastsOnly: !countsDevices)
+            for message in accepted {
                 if message.isBroadcast { day.broadcasts += 1 }
                 guard countsDevices else { continue }
                 for member in message.target.members { day.perDevice[member, default: 0] += 1 }

@@ -145,6 +145,8 @@ extension DeliveryBook {
                 Delivery(deliverable: $0, dueAt: entry.dueAt)
             }
         }
+        // What was read is acked soon.
+        self.keep(deliveries.filter { stored[$0.deliverable.id] != nil }.map(\.deliverable))
         return (deliveries, taken.count == limit ? taken.last?.id : nil)
     }
 

@@ -153,7 +153,7 @@ extension DeliveryBook {
         let overridden = self.state.withLock { state -> Message? in
             state.committedThrough[message.app] = message.id
             state.greatest = max(state.greatest, message.id)
-            if let deliverable { state.recent.keep(deliverable) }
+            if let deliverable, message.isMetSoon { state.recent.keep(deliverable) }
             if message.waiting == .bitmap {
                 let entry = WideMessages.Entry(message: message.withoutPayload, pace: pace)
                 state.wide[message.app, default: WideMessages()].append(entry)
@@ -239,6 +239,12 @@ extension DeliveryBook {
             first = end
         }
     }
+}
+
+extension Message {
+    /// Whether acks, logins or shares are likely to ask for it before long: not where nobody was there to get it, and
+    /// it waits for a few devices in the store.
+    fileprivate var isMetSoon: Bool { self.online.sum > 0 || self.waiting == .bitmap }
 }
 
 extension DeliveryBook.State {

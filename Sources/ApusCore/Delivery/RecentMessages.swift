@@ -1,4 +1,5 @@
-/// The messages that were met last, decoded: what acks, reports and catch-ups ask for again and again.
+/// The messages that were met last, decoded: what acks, reports and catch-ups ask for again and again. Not those that
+/// nobody was there to get: under a flood of them they would come and go without being asked for.
 ///
 /// Bounded in number and in bytes; the oldest go first.
 struct RecentMessages: Sendable {

@@ -26,12 +26,14 @@ package final class Committer: Sendable {
 
     private struct Pending {
         let write: Write
-        let continuation: CheckedContinuation<WriteOutcome, Never>?
+        let continuation: UnsafeContinuation<WriteOutcome, Never>?
     }
 
     private struct Queue {
         var numbers: MessageNumbers
         var pending = FairQueue<Lane, Pending>(Committer.bounds)
+        /// The batch that is being committed.
+        var underway: [Pending] = []
         var isPumping = false
         var idle: [CheckedContinuation<Void, Never>] = []
     }
@@ -56,7 +58,8 @@ package final class Committer: Sendable {
 
     /// Commits a write that needs a fresh message number; the number and its place in the queue are one decision.
     package func commit(_ make: (MessageID) -> Write) async -> WriteOutcome {
-        await withCheckedContinuation { continuation in
+        // Not a checked one, which is an object per push: it is resumed where it is refused, or else by the pump.
+        await withUnsafeContinuation { continuation in
             self.enqueue(continuation, make)
         }
     }
@@ -93,7 +96,7 @@ package final class Committer: Sendable {
     /// - Returns: false when the queue is full.
     @discardableResult
     private func enqueue(
-        _ continuation: CheckedContinuation<WriteOutcome, Never>?, _ make: (MessageID) -> Write
+        _ continuation: UnsafeContinuation<WriteOutcome, Never>?, _ make: (MessageID) -> Write
     ) -> Bool {
         enum Step { case full, queued, start }
         let now = self.clocks.now()
@@ -116,26 +119,33 @@ package final class Committer: Sendable {
 
     /// Commits batch after batch until nothing waits. One pump runs at a time.
     private func pump() async {
-        while let batch = self.nextBatch() {
-            let outcomes = await self.store.commit(batch.map(\.write))
-            for (pending, outcome) in zip(batch, outcomes) {
+        repeat {
+            let outcomes = await self.store.commit { self.begin() }
+            for (pending, outcome) in zip(self.queue.withLock({ $0.underway }), outcomes) {
                 self.observer(pending.write, outcome)
                 pending.continuation?.resume(returning: outcome)
             }
+        } while self.goesOn()
+    }
+
+    /// Takes the next batch out of the queue.
+    private func begin() -> [Write] {
+        self.queue.withLock { queue in
+            queue.underway = queue.pending.take(Self.batch)
+            return queue.underway.map(\.write)
         }
     }
 
-    private func nextBatch() -> [Pending]? {
-        let (batch, waiters) = self.queue.withLock { queue -> ([Pending]?, [CheckedContinuation<Void, Never>]) in
-            guard !queue.pending.isEmpty else {
-                queue.isPumping = false
-                defer { queue.idle = [] }
-                return (nil, queue.idle)
-            }
-            return (queue.pending.take(Self.batch), [])
+    private func goesOn() -> Bool {
+        let waiters = self.queue.withLock { queue -> [CheckedContinuation<Void, Never>]? in
+            queue.underway = []
+            guard queue.pending.isEmpty else { return nil }
+            queue.isPumping = false
+            defer { queue.idle = [] }
+            return queue.idle
         }
-        for waiter in waiters { waiter.resume() }
-        return batch
+        for waiter in waiters ?? [] { waiter.resume() }
+        return waiters == nil
     }
 }
 

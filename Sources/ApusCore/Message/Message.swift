@@ -112,5 +112,9 @@ package struct PlatformCounts: Sendable, Equatable {
     }
 
     /// All platforms together.
-    package var sum: Int { Platform.allCases.reduce(0) { $0 + self[$1] } }
+    package var sum: Int {
+        var sum = 0
+        for index in self.counts.indices { sum += self.counts[index] }
+        return sum
+    }
 }

@@ -6,8 +6,10 @@ package protocol Store: AccountStore, UploadStore {
     ///
     /// A write that fails keeps nothing of itself and does not spoil the others, unless the store cannot write at all:
     /// then what comes after it fails alike, untried.
+    /// - Parameter take: gives the batch; asked once, when the transaction is about to begin, so that what comes while
+    ///   the store is not ready goes along.
     /// - Returns: one outcome per write, in order.
-    func commit(_ writes: [Write]) async -> [WriteOutcome]
+    func commit(_ take: @Sendable () -> [Write]) async -> [WriteOutcome]
 
     /// Creates an app.
     ///
@@ -67,8 +69,13 @@ package protocol Store: AccountStore, UploadStore {
     func waiting(
         of ordinals: [Ordinal], in app: AppID, at now: Timestamp
     ) async throws(StoreError) -> [Ordinal: [MessageID]]
-    /// Everything that an app accepted from a moment on, with empty payloads: what daily limits are counted from.
-    func acceptedMessages(of app: AppID, since: Timestamp) async throws(StoreError) -> [Message]
+    /// What an app accepted from a moment on, with empty payloads: what daily limits are counted from.
+    ///
+    /// - Parameter broadcastsOnly: leaves out what was not to all devices. To find the rest as well takes a look at all
+    ///   messages of that time, of whatever app.
+    func acceptedMessages(
+        of app: AppID, since: Timestamp, broadcastsOnly: Bool
+    ) async throws(StoreError) -> [Message]
 
     /// The receipts of messages, merged. Messages without any are absent.
     func receipts(of messages: [MessageID]) async throws(StoreError) -> [MessageID: [Receipt.Kind: Ordinals]]
@@ -141,6 +148,11 @@ package protocol Store: AccountStore, UploadStore {
     func close() async
 }
 
+extension Store {
+    /// Writes a batch that is there already.
+    package func commit(_ writes: [Write]) async -> [WriteOutcome] { await self.commit { writes } }
+}
+
 /// Why a store did not do as it was asked.
 package enum StoreError: Error, Equatable, Sendable {
     /// It cannot be reached, is closed, or is being upgraded: later may work.
@@ -156,13 +168,13 @@ package enum StoreError: Error, Equatable, Sendable {
 }
 
 /// One change of the store. What is large lies behind a reference: a write changes hands several times.
-package enum Write: Sendable {
+package indirect enum Write: Sendable {
     /// Keeps a message, its waiting entries, and the answer under its cid. The decoded request goes along for those who
     /// follow the commit, and the push plan that it names counts it; nil means that it has to be decoded from the
     /// payload, and that no plan counts it.
     /// ``Message/overrides`` turns the state of the app's older message to overridden, if it is live, and removes its
     /// waiting entries. Fails with ``StoreError/conflict`` when the number is taken, or the cid by one that is kept.
-    indirect case message(Message, request: PushRequest? = nil, cid: CIDRecord?)
+    case message(Message, request: PushRequest? = nil, cid: CIDRecord?)
     /// Merges receipts; those of unknown messages are dropped. ``Receipt/Kind/received`` and ``Receipt/Kind/dropped``
     /// end the waiting of their devices.
     case receipts([Receipt], at: Timestamp)
@@ -197,11 +209,11 @@ package enum Write: Sendable {
     /// Takes a task past some fires, and keeps the message that the last of them made: both or neither. Refused with
     /// ``Refusal/Kind/messageUnknown`` when the task has changed or is gone, so that no instant is made twice. The
     /// request is the message's, as with ``message(_:request:cid:)``.
-    indirect case fire(ScheduleStep, Message?, request: PushRequest? = nil)
+    case fire(ScheduleStep, Message?, request: PushRequest? = nil)
 }
 
 /// What became of one write.
-package enum WriteOutcome: Sendable, Equatable {
+package indirect enum WriteOutcome: Sendable, Equatable {
     case done
     case changed(from: Device, to: Device)
     /// In the order of the changes.

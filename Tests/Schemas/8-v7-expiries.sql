@@ -11,7 +11,7 @@ CREATE TABLE apps (
     allowed_sources TEXT NOT NULL, -- JSON list of CIDR blocks
     limits TEXT NOT NULL           -- JSON object of numbers, only those that were given
 ) STRICT;
-CREATE TABLE departed_apps (app INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE departed_apps (app INTEGER PRIMARY KEY, looked_through INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE devices (
     app INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,
@@ -52,13 +52,11 @@ CREATE TABLE messages (
     target BLOB NOT NULL,
     payload BLOB NOT NULL
 , ended_at INTEGER, ended_by INTEGER) STRICT;
-CREATE INDEX messages_by_acceptance ON messages (app, accepted_at);
-CREATE INDEX messages_by_expiry ON messages (waits, expires_at);
 CREATE INDEX messages_wide ON messages (app, id) WHERE waits = 2;
 CREATE TABLE inbox (
     app INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,
-    message INTEGER NOT NULL, expires_at INTEGER NOT NULL DEFAULT 0,
+    message INTEGER NOT NULL,
     PRIMARY KEY (app, ordinal, message)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE receipts (
@@ -234,6 +232,14 @@ CREATE TABLE upload_chunks (
     PRIMARY KEY (upload, sequence)
 ) STRICT;
 CREATE INDEX upload_chunks_by_age ON upload_chunks (created_at);
+CREATE INDEX messages_broadcast ON messages (app, accepted_at) WHERE is_broadcast = 1;
+CREATE TABLE expiries (
+    stage INTEGER NOT NULL, -- 0 until they expire, 1 until they are removed
+    due_at INTEGER NOT NULL,
+    first INTEGER NOT NULL, -- the first of the messages
+    messages TEXT NOT NULL, -- JSON list of numbers
+    PRIMARY KEY (stage, due_at, first)
+) STRICT, WITHOUT ROWID;
 INSERT INTO grdb_migrations VALUES ('v1');
 INSERT INTO grdb_migrations VALUES ('v2-schedules');
 INSERT INTO grdb_migrations VALUES ('v2-variants');
@@ -241,10 +247,10 @@ INSERT INTO grdb_migrations VALUES ('v3-devices');
 INSERT INTO grdb_migrations VALUES ('v4-accounts');
 INSERT INTO grdb_migrations VALUES ('v5-trace');
 INSERT INTO grdb_migrations VALUES ('v6-inbox');
-INSERT INTO grdb_migrations VALUES ('v7-expiry');
+INSERT INTO grdb_migrations VALUES ('v7-expiries');
 INSERT INTO apps VALUES (1, 'aaaaaaaaaaaaaaaaaaaaaaaa', 'first app', X'000102030405060708090A0B0C0D0E0F', X'44DDE22704FE36CADBEDDE1BF243D5B36C228A8138E9B1F3B60BF6A9E7DFC3F7', 1700000000000, 0, 1, '["10.0.0.0/8"]', '{"push_per_minute":7}');
 INSERT INTO apps VALUES (2, 'bbbbbbbbbbbbbbbbbbbbbbbb', 'second app', X'000102030405060708090A0B0C0D0E0F', X'26C16FAD1608049BD50FB8BAC220723885FE521C78D266E56418C55C28A19083', 1700000000000, 1, 0, '[]', '{}');
-INSERT INTO departed_apps VALUES (9);
+INSERT INTO departed_apps VALUES (9, 0);
 INSERT INTO devices VALUES (1, 0, '1a-1-0', X'000102030405060708090A0B0C0D0E0F', X'2B47ACB4451E07D41D9E0C6F3A8FD397B63A9C565A166DB087ADAC98B268495C', 0, '["news","sport"]', 'alice', '13800000000', '{"fcm":"token"}', '{"model":"m"}', 1700000000000, 1700000000005, 0, 0, NULL, NULL, NULL, NULL);
 INSERT INTO devices VALUES (1, 1, '1a-1-1', NULL, NULL, 1, '["news"]', NULL, NULL, '{}', '{}', 1700000000001, NULL, 1, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO devices VALUES (1, 2, '1a-1-2', NULL, NULL, 0, '[]', 'alice', NULL, '{}', '{}', 1700000000002, NULL, 0, 0, NULL, NULL, NULL, NULL);
@@ -255,8 +261,8 @@ INSERT INTO messages VALUES (101, 1, 2, 0, 1700000000001, 1700086400001, 86400, 
 INSERT INTO messages VALUES (102, 1, 0, 1, 1700000000002, 1700086400002, 86400, 0, 0, NULL, '{"android":1}', '{}', X'3A3000000100000000000000100000000000', X'7B226E223A3130327D', NULL, NULL);
 INSERT INTO messages VALUES (103, 1, 0, 2, 1700000000003, 1700086400003, 86400, 0, 0, NULL, '{"android":1}', '{}', X'3A3000000100000000000000100000000000', X'7B226E223A3130337D', 1700000000004, 104);
 INSERT INTO messages VALUES (104, 1, 1, 0, 1700000000004, 1700086400004, 86400, 0, 0, 103, '{"android":1}', '{}', X'3A3000000100000000000000100000000000', X'7B226E223A3130347D', NULL, NULL);
-INSERT INTO inbox VALUES (1, 1, 100, 1700086400000);
-INSERT INTO inbox VALUES (1, 2, 100, 1700086400000);
+INSERT INTO inbox VALUES (1, 1, 100);
+INSERT INTO inbox VALUES (1, 2, 100);
 INSERT INTO receipts VALUES (100, 0, 0, 1700000000010, X'3A30000001000000000001001000000000000100');
 INSERT INTO receipts VALUES (100, 1, 0, 1700000000011, X'3A3000000100000000000000100000000000');
 INSERT INTO receipts VALUES (100, 1, 1, 1700000000012, X'3A3000000100000000000000100000000000');
@@ -290,3 +296,5 @@ INSERT INTO pictures VALUES ('picture-1', 'set-1');
 INSERT INTO upload_chunks VALUES ('file-1', 0, 1700000000000, X'616C696365');
 INSERT INTO upload_chunks VALUES ('file-1', 1, 1700000000000, X'0A626F62');
 INSERT INTO upload_chunks VALUES ('picture-1', 0, 1700000000000, X'89504E47');
+INSERT INTO expiries VALUES (0, 1700086400004, 100, '[100,101,104]');
+INSERT INTO expiries VALUES (1, 1700086400003, 102, '[102,103]');
