@@ -52,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CRoaring", providers: [.apt(["libroaring-dev"])]),
         room("ApusContract"),
         room("ApusRoaring", ["CRoaring"]),
@@ -60,7 +61,7 @@ let package = Package(
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto], inPlace),
         room("ApusSQLite", ["ApusCore", grdb, sqlite]),
         room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL], inPlace),
-        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", nioCore, nioHTTP1]),
+        room("ApusEdge", ["ApusCore", "ApusHTTP", "ApusWire", "CPrefetch", nioCore, nioHTTP1]),
         room("ApusClient", ["ApusContract", "ApusWire", nioCore, nioPosix, nioSSL]),
         .executableTarget(
             name: "apus",

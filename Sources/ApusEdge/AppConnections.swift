@@ -1,4 +1,5 @@
 internal import ApusCore
+private import CPrefetch
 internal import NIOCore
 
 /// The connections of one app on one loop, and the pushes on their way to all of them.
@@ -65,7 +66,21 @@ extension AppConnections {
     }
 
     /// The next connection on the walk; nil at its end.
-    func nextOnWalk() -> Connection? { self.order.next() }
+    func nextOnWalk() -> Connection? {
+        guard let connection = self.order.next() else { return nil }
+        self.fetchUpcoming()
+        return connection
+    }
+
+    /// Has the memory fetched that the walk looks at next, while it is busy with this connection: beside its system
+    /// call a visit is above all waiting for memory.
+    private func fetchUpcoming() {
+        let (index, stride) = (self.order.visitedCount, MemoryLayout<Connection>.stride)
+        guard index < self.count else { return }
+        // A reference is the address of its object. To count it would be to wait for the very memory.
+        let start = self.order.members.withUnsafeBytes { $0.load(fromByteOffset: index * stride, as: UInt.self) }
+        for line in 0..<Connection.walkedLines { prefetch(start + line * 64) }
+    }
 
     /// Ends the walk that is under way.
     func finishWalk(at now: NIODeadline) {
@@ -107,7 +122,7 @@ extension AppConnections {
     /// Brings nothing more.
     func cancelWalks() {
         for walk in [self.walk, self.next].compactMap(\.self) {
-            for index in walk.pushes.indices { walk.pushes[index].recipients = Ordinals() }
+            for push in walk.pushes { push.cancel() }
         }
     }
 }

@@ -62,6 +62,9 @@ final class Connection {
     /// whether the device is too slow, and must not lag behind.
     private static let unsentMaxBytes = 16_384
 
+    /// In so many lines of memory, from its beginning, lies what a walk looks at and changes.
+    static let walkedLines: UInt = 3
+
     init(id: SessionID, outlet: Outlet, session: Session, heardAt: UInt32) {
         self.id = id
         self.outlet = outlet
@@ -91,21 +94,36 @@ final class Connection {
 
     /// Sends at once. What was written before must have been taken out.
     func send(_ buffer: ByteBuffer) {
-        switch self.outlet {
-        case .webSocket(let handler):
-            guard self.socket.isOpen, self.isClear || handler.isClear else { return handler.send(buffer) }
-            let count = buffer.withUnsafeReadableBytes { self.socket.send($0) }
-            self.isClear = count == buffer.readableBytes
+        var rest = buffer
+        // The handler is not even looked at where its channel is known to be clear: it is one more object to fetch.
+        if self.isClear || self.isChannelClear {
+            let socket = self.socket
+            rest.moveReaderIndex(forwardBy: rest.withUnsafeReadableBytes { socket.send($0) })
+            self.isClear = rest.readableBytes == 0
             guard !self.isClear else { return }
-            // The rest waits in the channel, and so does everything behind it.
-            var rest = buffer
-            rest.moveReaderIndex(forwardBy: count)
-            handler.send(rest)
+        }
+        switch self.outlet {
+        // What the kernel does not take waits in the channel, and so does everything behind it.
+        case .webSocket(let handler): handler.send(rest)
         case .events(let stream):
-            stream.write(buffer)
+            stream.write(rest)
             stream.flush()
             self.canWrite = stream.isWritable
         }
+    }
+
+    /// Whether there is a way past the channel, and the channel holds nothing that would have to go before.
+    private var isChannelClear: Bool {
+        switch self.outlet {
+        case .webSocket(let handler): self.socket.isOpen && handler.isClear
+        case .events: false
+        }
+    }
+
+    /// The channel is gone, or about to be.
+    func forgetSocket() {
+        self.socket.forget()
+        self.isClear = false
     }
 
     /// Keeps an answer until something else is written, or its crowd's time is up.

@@ -41,7 +41,7 @@ extension EdgeLoop {
 
     /// The connection is gone.
     func disconnected(_ connection: Connection) {
-        connection.socket.forget()
+        connection.forgetSocket()
         self.leave(connection)
         connection.session.end()
         connection.isEnding = true

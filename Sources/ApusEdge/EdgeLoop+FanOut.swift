@@ -10,14 +10,14 @@ extension EdgeLoop {
     func deliver(_ delivery: Delivery, to recipients: Ordinals) {
         let now = self.services.clocks.now()
         guard let here = self.apps[delivery.deliverable.app], delivery.isDeliverable(at: now) else { return }
-        var push = EncodedPush(delivery)
+        let push = EncodedPush(delivery)
         guard self.isNarrow(recipients, in: here) else { return self.bring(push, to: recipients, in: here) }
         here.dropExpired(at: now)
         var sent: [Ordinal] = []
         for ordinal in recipients.members {
             guard let connection = here[ordinal] else { continue }
             self.overtakeWalks(connection, ordinal, in: here)
-            guard let buffer = self.nextFrame(&push, for: connection) else { continue }
+            guard let buffer = self.nextFrame(push, for: connection) else { continue }
             connection.write(buffer)
             self.noteDirty(connection)
             sent.append(ordinal)
@@ -30,7 +30,7 @@ extension EdgeLoop {
     /// What to write to a connection of a push that is rung for; the push counts as sent then.
     ///
     /// - Returns: nil when it gets nothing of it, or not now.
-    private func nextFrame(_ push: inout EncodedPush, for connection: Connection) -> ByteBuffer? {
+    private func nextFrame(_ push: EncodedPush, for connection: Connection) -> ByteBuffer? {
         guard !connection.isEnding,
             let buffer = push.buffer(for: connection.platform, over: connection.outlet.transport)
         else { return nil }
@@ -75,10 +75,10 @@ extension EdgeLoop {
     func withdraw(_ id: MessageID, of app: AppID, from recipients: Ordinals) {
         self.forget(id, of: app, at: recipients)
         guard let here = self.apps[app] else { return }
-        var push = EncodedPush(withdrawing: id)
+        let push = EncodedPush(withdrawing: id)
         guard self.isNarrow(recipients, in: here) else { return self.bring(push, to: recipients, in: here) }
         for ordinal in recipients.members {
-            guard let connection = here[ordinal], let buffer = self.nextFrame(&push, for: connection) else { continue }
+            guard let connection = here[ordinal], let buffer = self.nextFrame(push, for: connection) else { continue }
             connection.write(buffer)
             self.noteDirty(connection)
         }
@@ -86,8 +86,9 @@ extension EdgeLoop {
 
     /// The app is gone: its devices must not come back.
     func deleted(_ app: AppID) {
-        self.apps[app]?.cancelWalks()
-        for connection in self.apps[app]?.all ?? [] { self.end(connection, .deleted) }
+        guard let here = self.apps[app] else { return }
+        here.cancelWalks()
+        for connection in here.all { self.end(connection, .deleted) }
     }
 }
 
@@ -166,15 +167,16 @@ extension EdgeLoop {
     /// Everything that a walk has for a connection, behind what was written to it before.
     private func nextFrames(_ walk: Walk, for connection: Connection, _ ordinal: Ordinal) -> ByteBuffer? {
         var chosen: UInt64 = 0
-        for index in walk.unserved(ordinal) where walk.pushes[index].recipients.contains(ordinal) {
-            guard self.nextFrame(&walk.pushes[index].push, for: connection) != nil else { continue }
-            walk.pushes[index].sent.append(ordinal)
+        for index in walk.unserved(ordinal) {
+            let push = walk.pushes[index]
+            guard push.recipients.contains(ordinal), self.nextFrame(push.push, for: connection) != nil else { continue }
+            push.sent.append(ordinal)
             chosen |= 1 << UInt64(index)
         }
         // One that was ended over it has its farewell before it, which nothing follows.
         guard chosen != 0, !connection.isEnding else { return nil }
         return walk.joined.buffer(
-            of: &walk.pushes, chosen, for: connection.platform, over: connection.outlet.transport,
+            of: walk.pushes, chosen, for: connection.platform, over: connection.outlet.transport,
             behind: connection.takeUnsent())
     }
 

@@ -48,7 +48,9 @@ enum Transport: Sendable {
 
 /// One push, or what takes one back, as it goes to many devices of a loop: encoded at the first device that needs it,
 /// and the same buffer written to every other one of its platform.
-struct EncodedPush {
+///
+/// Owner: the event loop that it is for.
+final class EncodedPush {
     private enum Subject {
         case push(Delivery)
         case withdrawal(MessageID)
@@ -58,9 +60,9 @@ struct EncodedPush {
     /// By platform and transport; what is nil inside says that those devices get nothing.
     private var buffers: [ByteBuffer??]
 
-    init(_ delivery: Delivery) { self.init(.push(delivery)) }
+    convenience init(_ delivery: Delivery) { self.init(.push(delivery)) }
 
-    init(withdrawing id: MessageID) { self.init(.withdrawal(id)) }
+    convenience init(withdrawing id: MessageID) { self.init(.withdrawal(id)) }
 
     private init(_ subject: Subject) {
         self.subject = subject
@@ -76,7 +78,7 @@ struct EncodedPush {
     }
 
     /// - Returns: nil when devices of the platform get nothing of this push.
-    mutating func buffer(for platform: Platform, over transport: Transport) -> ByteBuffer? {
+    func buffer(for platform: Platform, over transport: Transport) -> ByteBuffer? {
         let offset =
             switch transport {
             case .webSocket: 0

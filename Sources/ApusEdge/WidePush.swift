@@ -2,8 +2,10 @@ internal import ApusCore
 internal import NIOCore
 
 /// A push to many devices, or what takes one back from them, on its way to the connections of one loop.
-struct WidePush {
-    var push: EncodedPush
+///
+/// Owner: the ``Walk`` that it is part of.
+final class WidePush {
+    let push: EncodedPush
     /// To whom it goes; who is served ahead of the walk stays in.
     var recipients: Ordinals
     /// To whom it was written.
@@ -13,6 +15,9 @@ struct WidePush {
         self.push = push
         self.recipients = recipients
     }
+
+    /// Goes to nobody else.
+    func cancel() { self.recipients = Ordinals() }
 }
 
 /// One walk over the connections of an app: what it brings each of them, in one write.
@@ -24,7 +29,7 @@ final class Walk {
 
     /// In order.
     var pushes: [WidePush] = []
-    var joined = JoinedFrames()
+    let joined = JoinedFrames()
     var beganAt = NIODeadline.uptimeNanoseconds(0)
 
     /// How many of the pushes a device has got ahead of the walk, or was not to get then.
@@ -42,22 +47,18 @@ final class Walk {
     func serveAhead(_ ordinal: Ordinal) { self.servedAhead[ordinal] = self.pushes.count }
 
     func cancel(_ id: MessageID, for recipients: Ordinals) {
-        for index in self.pushes.indices where self.pushes[index].push.delivery?.deliverable.id == id {
-            self.pushes[index].recipients.subtract(recipients)
-        }
+        for push in self.pushes where push.push.delivery?.deliverable.id == id { push.recipients.subtract(recipients) }
     }
 
     /// Brings nobody a push whose time to live has ended on the way.
     func dropExpired(at now: Timestamp) {
-        for index in self.pushes.indices where self.pushes[index].push.delivery?.isDeliverable(at: now) == false {
-            self.pushes[index].recipients = Ordinals()
-        }
+        for push in self.pushes where push.push.delivery?.isDeliverable(at: now) == false { push.cancel() }
     }
 }
 
 /// What the connections of one walk get, each in one buffer: a connection that gets the same frames as the one before
 /// it, as nearly all do, gets the same buffer.
-struct JoinedFrames {
+final class JoinedFrames {
     private struct Key: Equatable {
         let chosen: UInt64
         let platform: Platform
@@ -73,8 +74,8 @@ struct JoinedFrames {
     /// - Parameters:
     ///   - chosen: a bit for each of the pushes; at least one.
     ///   - unsent: what the connection is still to get before them.
-    mutating func buffer(
-        of pushes: inout [WidePush], _ chosen: UInt64, for platform: Platform, over transport: Transport,
+    func buffer(
+        of pushes: [WidePush], _ chosen: UInt64, for platform: Platform, over transport: Transport,
         behind unsent: ByteBuffer?
     ) -> ByteBuffer {
         let key = Key(chosen: chosen, platform: platform, transport: transport, unsent: unsent)

@@ -186,7 +186,7 @@ extension [UInt8] {
             self.append("HTTP/1.1 200 OK\r\n")
         } else {
             self.append("HTTP/1.1 ")
-            self.append(decimal: status.rawValue)
+            self.append(decimal: Int64(status.rawValue))
             self.append(" ")
             self.append(contentsOf: status.reason.utf8)
             self.append("\r\n")
@@ -198,7 +198,7 @@ extension [UInt8] {
         }
         if let length {
             self.append("Content-Length: ")
-            self.append(decimal: length)
+            self.append(decimal: Int64(length))
             self.append("\r\n")
         }
         switch persistence {
@@ -209,7 +209,7 @@ extension [UInt8] {
         answer.rateLimit?.forEachHeader { name, value in
             self.append(name)
             self.append(": ")
-            self.append(decimal: value)
+            self.append(decimal: Int64(value))
             self.append("\r\n")
         }
         self.append(answer.headers)
@@ -229,11 +229,5 @@ extension [UInt8] {
 
     fileprivate mutating func append(_ text: StaticString) {
         self.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    /// - Parameter number: not negative.
-    private mutating func append(decimal number: Int) {
-        if number > 9 { self.append(decimal: number / 10) }
-        self.append(UInt8(ascii: "0") + UInt8(number % 10))
     }
 }

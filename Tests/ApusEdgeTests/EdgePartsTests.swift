@@ -56,7 +56,7 @@ import Testing
 
     @Test func `are joined in order behind the answer, and alike for all who get the same`() throws {
         let everybody = Ordinals(0..<100 as Range<Ordinal>)
-        var pushes = try (17...19 as ClosedRange<Int64>).map {
+        let pushes = try (17...19 as ClosedRange<Int64>).map {
             WidePush(EncodedPush(try Pushes().delivery($0)), to: everybody)
         }
         let frames = pushes.indices.map { index in
@@ -64,9 +64,9 @@ import Testing
         }
         #expect(Set(frames).count == 3 && frames.allSatisfy { !$0.isEmpty })
         let answer = Transport.webSocket.encode(.acknowledged([MessageID(16)]))
-        var joined = JoinedFrames()
+        let joined = JoinedFrames()
         func next(_ chosen: UInt64, _ platform: Platform = .android, behind answer: ByteBuffer? = nil) -> ByteBuffer {
-            joined.buffer(of: &pushes, chosen, for: platform, over: .webSocket, behind: answer)
+            joined.buffer(of: pushes, chosen, for: platform, over: .webSocket, behind: answer)
         }
         let all = next(0b111, behind: answer)
         #expect(Array(all.readableBytesView) == Array(answer.readableBytesView) + frames.joined())
@@ -135,7 +135,7 @@ import Testing
 
     @Test func `of a push is made once per platform and transport`() throws {
         let delivery = try Pushes().delivery(17)
-        var push = EncodedPush(delivery)
+        let push = EncodedPush(delivery)
         let first = push.buffer(for: .android, over: .webSocket)
         let again = push.buffer(for: .android, over: .webSocket)
         let storage: (ByteBuffer?) -> UnsafeRawPointer? = { $0?.withUnsafeReadableBytes(\.baseAddress) }

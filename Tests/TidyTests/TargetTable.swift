@@ -14,6 +14,7 @@ struct TargetTable {
     var all: Set<String> { self.ours.union(self.theirs).union(self.system) }
 
     static let targets: [String: TargetTable] = [
+        "CPrefetch": .init(),
         "CRoaring": .init(),
         "ApusContract": .init(),
         "ApusRoaring": .init(["CRoaring"]),
@@ -36,7 +37,7 @@ struct TargetTable {
             // NIOSSL: PKCS#12. NIOPosix: its threads, for what takes a while.
             theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
         "ApusEdge": .init(
-            ["ApusCore", "ApusHTTP", "ApusWire"], theirs: ["NIOCore", "NIOHTTP1"],
+            ["ApusCore", "ApusHTTP", "ApusWire", "CPrefetch"], theirs: ["NIOCore", "NIOHTTP1"],
             // Glibc: the system call for a plain connection's socket.
             system: ["Synchronization", "Glibc"]),
         "ApusClient": .init(
