@@ -142,12 +142,12 @@ enum Place: Sendable {
         case "v2", "sendmsg": self = .retired
         case "v1": self = AdminRoutes.routes(at: Array(segments.dropFirst())).map(Self.offers) ?? .unknown
         case "pictures" where segments.count == 2: self = .picture(segments[1])
-        case "v3": self = Self.routes(v3: Array(segments.dropFirst())).map(Self.offers) ?? .unknown
+        case "v3": self = Self.routes(v3: segments.dropFirst()).map(Self.offers) ?? .unknown
         default: self = .unknown
         }
     }
 
-    private static func routes(v3 path: [String]) -> [Route]? {
+    private static func routes(v3 path: ArraySlice<String>) -> [Route]? {
         switch path.first {
         // The one host of the Beijing zone tells its families apart by a segment of their own.
         case "push" where path.dropFirst().first == "schedules": ScheduleRoutes.routes(at: Array(path.dropFirst(2)))
@@ -161,8 +161,8 @@ enum Place: Sendable {
         case "images": ImageRoutes.routes(at: Array(path.dropFirst()))
         case "report": ReportRoutes.routes(at: Array(path.dropFirst()))
         case "device": DeviceRoutes.routes(at: Array(path.dropFirst()), isBeijing: true)
-        case "devices", "aliases", "tags", "test": DeviceRoutes.routes(at: path)
-        default: ReportRoutes.routes(at: path)
+        case "devices", "aliases", "tags", "test": DeviceRoutes.routes(at: Array(path))
+        default: ReportRoutes.routes(at: Array(path))
         }
     }
 }

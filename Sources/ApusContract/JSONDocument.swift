@@ -12,6 +12,13 @@ final class JSONDocument: Sendable {
         var kind: JSONValue.Kind
         /// Whether a string holds backslashes; of an object, whether one of its names does.
         var isEscaped: Bool
+        /// Of an object, the ``mark(of:_:)`` of each name: what has none of them is not looked for.
+        var names: UInt16 = 0
+
+        /// One of sixteen bits for a name, by its length and its first byte; an empty one has its quote there.
+        static func mark(of length: Int, _ first: UInt8) -> UInt16 {
+            1 << ((UInt16(truncatingIfNeeded: length) &* 7 ^ UInt16(first)) & 15)
+        }
     }
 
     let bytes: [UInt8]
@@ -69,7 +76,8 @@ final class JSONDocument: Sendable {
     /// and for what is no object.
     func member(_ name: UnsafeBufferPointer<UInt8>, of object: Int) -> Int? {
         self.tape.withUnsafeBufferPointer { tape in
-            guard tape[object].kind == .object else { return nil }
+            let mark = Token.mark(of: name.count, name.first ?? UInt8(ascii: "\""))
+            guard tape[object].names & mark != 0 else { return nil }
             let end = Int(tape[object].next)
             var (found, current) = (0, object + 1)
             while current < end {

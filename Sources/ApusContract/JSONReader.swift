@@ -74,7 +74,7 @@ struct JSONReader {
         while true {
             guard self.current == UInt8(ascii: "\"") else { throw self.unexpected("a member name") }
             try self.readString()
-            if self.tape[self.tape.count - 1].isEscaped { self.tape[index].isEscaped = true }
+            self.note(self.tape[self.tape.count - 1], in: index)
             self.skipSpace()
             guard self.take(UInt8(ascii: ":")) else { throw self.unexpected("a colon") }
             self.skipSpace()
@@ -260,6 +260,16 @@ extension JSONReader {
         self.append(kind, from: start)
         self.skipSpace()
         return index
+    }
+
+    /// Notes at the object that it has this name.
+    private mutating func note(_ name: JSONDocument.Token, in object: Int) {
+        guard !name.isEscaped else {
+            self.tape[object].isEscaped = true
+            return self.tape[object].names = .max
+        }
+        let first = self.source[Int(name.start)]
+        self.tape[object].names |= JSONDocument.Token.mark(of: Int(name.end - name.start), first)
     }
 
     private mutating func close(_ index: Int) {

@@ -37,7 +37,8 @@ extension PushRequest {
         try PushOptions.checkActivePush(options, content)
         let ignored = Self.ignored(in: root, notification, retired: named.retired)
         self.init(
-            platforms: named.platforms, audience: checked, content: content, options: PushOptions(checked: options),
+            platforms: named.platforms, audience: checked, content: content,
+            options: PushOptions(checked: options),
             cid: root["cid"]?.string.flatMap(CID.init), mediaIDs: Self.mediaIDs(notification, options),
             kept: root.compact(omitting: ignored))
     }

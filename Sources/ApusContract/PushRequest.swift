@@ -34,6 +34,14 @@ package final class PushRequest: Sendable {
         self.kept = kept
     }
 
+    /// The platforms whose devices get something over the own channel.
+    package var contentPlatforms: PlatformSet { self.content.platforms }
+
+    /// The bytes of its texts: as it is kept, and as it goes to each platform.
+    package var sizeBytes: Int {
+        self.kept.count + self.content.notifications.sizeBytes + (self.content.message?.count ?? 0)
+    }
+
     /// The same push under another idempotency id.
     package func with(cid: CID?) -> PushRequest {
         PushRequest(
@@ -60,6 +68,14 @@ package enum Audience: Sendable, Equatable {
     /// Whether it is ``all``.
     package var isAll: Bool {
         if case .all = self { true } else { false }
+    }
+
+    /// Whether a kind is the name of something that is kept elsewhere, and has to be read from there.
+    package var namesKept: Bool {
+        switch self {
+        case .all: false
+        case .matching(let kinds): kinds.segment != nil || kinds.abtest != nil || kinds.fileID != nil
+        }
     }
 
     /// The kinds of an audience, as lists in the order in which they were sent.
@@ -92,9 +108,6 @@ package enum Audience: Sendable, Equatable {
                 && self.registrationID.isEmpty && self.segment == nil && self.abtest == nil
                 && self.liveActivityID == nil && self.fileID == nil
         }
-
-        /// Whether a kind is the name of something that is kept elsewhere, and has to be read from there.
-        package var namesKept: Bool { self.segment != nil || self.abtest != nil || self.fileID != nil }
     }
 }
 

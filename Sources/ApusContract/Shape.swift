@@ -9,20 +9,19 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
 
     struct Row: Sendable {
         let name: StaticString
-        /// The name's start, so that most rows are passed over in one comparison.
-        let head: UInt64
         let rule: Rule
         let isRequired: Bool
 
         init(_ name: StaticString, _ rule: Rule) {
             self.name = name
-            self.head = JSONDocument.head(of: UnsafeBufferPointer(name))
             self.rule = rule
             self.isRequired = rule.isRequired
         }
     }
 
     let rows: [Row]
+    /// The start of each name, so that most rows are passed over in one comparison.
+    private let heads: [UInt64]
     let passesUnknown: Bool
 
     init(dictionaryLiteral rows: (StaticString, Rule)...) {
@@ -32,6 +31,7 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
     private init(_ rows: [Row], passesUnknown: Bool) {
         precondition(rows.count <= Self.rowsMax, "a shape of \(rows.count) members")
         self.rows = rows
+        self.heads = rows.map { JSONDocument.head(of: UnsafeBufferPointer($0.name)) }
         self.passesUnknown = passesUnknown
     }
 
@@ -77,9 +77,12 @@ struct Shape: Sendable, ExpressibleByDictionaryLiteral {
 
     private func row(of name: Int, in document: JSONDocument) -> Int? {
         let head = document.head(name)
-        for row in self.rows.indices
-        where self.rows[row].head == head && document.string(name, is: self.rows[row].name) { return row }
-        return nil
+        return self.heads.withUnsafeBufferPointer { heads in
+            for row in heads.indices where heads[row] == head && document.string(name, is: self.rows[row].name) {
+                return row
+            }
+            return nil
+        }
     }
 
     /// Refuses the first unknown member that does not come to nothing because its last value is null.

@@ -3,6 +3,8 @@ package import NIOCore
 package import NIOHTTP1
 
 /// One request as a responder sees it: well-formed and framed, and complete unless its body is one in parts.
+///
+/// An object, because it is long and passes through many hands.
 package final class HTTPRequest: Sendable {
     /// Any token; `.RAW` for a method nobody knows, which is refused as any other that a path does not offer.
     package let method: HTTPMethod

@@ -247,6 +247,15 @@ private func value(_ text: String) throws -> JSONValue { try JSONValue(parsing: 
         #expect(try value(text)["notificatio"]?.integer == 2)
         #expect(try value(text)["notificationn"] == nil)
     }
+
+    @Test func `is found where it is and nowhere else`() throws {
+        let names = (Shape.push.rows + Shape.options.rows + Shape.android.rows).map(\.name)
+        for name in names {
+            let object = try value("{\"\(name)\":1,\"\":2}")
+            for other in names { #expect((object[other] != nil) == ("\(other)" == "\(name)")) }
+            #expect(object[""]?.integer == 2)
+        }
+    }
 }
 
 @Suite struct `A word in a JSON text` {

@@ -88,6 +88,7 @@ final class DailyBook: Sendable {
     /// A push goes by that no limit of today is for: what was counted no longer holds should one come back.
     private func passUncounted(_ app: AppID, isBroadcast: Bool) {
         self.days.withLock { days in
+            guard days[app] != nil else { return }
             if isBroadcast { days[app] = nil } else { days[app]?.stopCountingDevices() }
         }
     }

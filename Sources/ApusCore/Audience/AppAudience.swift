@@ -115,9 +115,11 @@ package final class AppAudience: Sendable {
     package func counts(of ordinals: Ordinals) -> PlatformCounts {
         guard !ordinals.isEmpty else { return PlatformCounts() }
         return self.state.withLock { state in
-            var counts = PlatformCounts()
-            for platform in Platform.allCases {
+            var (counts, left) = (PlatformCounts(), ordinals.count)
+            // A device is on one platform.
+            for platform in Platform.allCases where left > 0 {
                 counts[platform] = state.platforms[Int(platform.rawValue)].intersectionCount(ordinals)
+                left -= counts[platform]
             }
             return counts
         }

@@ -48,9 +48,6 @@ struct RecentMessages: Sendable {
     }
 
     private static func size(of deliverable: Deliverable) -> Int {
-        let content = deliverable.request.content
-        let notifications = content.notifications.sizeBytes
-        return Self.overheadBytes + deliverable.message.payload.count + deliverable.request.kept.count + notifications
-            + (content.message?.count ?? 0)
+        Self.overheadBytes + deliverable.message.payload.count + deliverable.request.sizeBytes
     }
 }

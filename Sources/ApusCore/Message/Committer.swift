@@ -185,8 +185,7 @@ extension Write {
 
     /// With what the caller who waits for it holds: the push as it was sent, and as it goes to each platform.
     private static func roughBytes(of message: Message, _ request: PushRequest?) -> Int {
-        let notifications = request?.content.notifications.sizeBytes ?? 0
-        return self.callerBytes + 2 * message.payload.count + message.target.sizeBytes + notifications
-            + (request?.content.message?.count ?? 0)
+        self.callerBytes + message.payload.count + message.target.sizeBytes
+            + (request?.sizeBytes ?? message.payload.count)
     }
 }

@@ -141,7 +141,7 @@ extension PushService {
         if let name = request.options.businessOperationCode { try await self.checkPlan(name, of: app) }
         if let id = request.options.overrideMessageID, !isForLater { try await self.checkOverride(id, of: app) }
         let audience: Ordinals
-        if case .matching(let kinds) = request.audience, kinds.namesKept {
+        if request.audience.namesKept, case .matching(let kinds) = request.audience {
             audience = try await self.audience(kinds, of: request, in: app, list: list)
         } else {
             audience = index.resolve(
@@ -200,7 +200,7 @@ extension PushService {
         let limits = self.directory.limits(of: app.id)
         let index = self.index[app.id]
         let audience = try await self.resolve(request, of: app, limits, in: index, list: list)
-        let meant = index.members(of: audience, on: request.content.platforms)
+        let meant = index.members(of: audience, on: request.contentPlatforms)
         // A few have no smaller form worth the copy.
         let target = meant.count > Message.directMax ? meant.optimized() : meant
         let isBroadcast = request.audience.isAll
@@ -218,10 +218,10 @@ extension PushService {
         let online = index.counts(of: self.presence.online(among: target, of: app.id))
         var answer = PushAnswer(messageID: MessageID(0), sendno: request.options.sendno)
         do throws(Refusal) {
-            try await self.committer.commit { id in
+            try await self.committer.commit { [app = app.id] id in
                 answer = PushAnswer(messageID: id, sendno: request.options.sendno)
                 let message = Message(
-                    id: id, app: app.id, acceptedAt: now, timeToLiveSeconds: timeToLiveSeconds,
+                    id: id, app: app, acceptedAt: now, timeToLiveSeconds: timeToLiveSeconds,
                     spreadMinutes: request.options.spreadMinutes, payload: request.kept, target: target,
                     targeted: targeted, online: online, isBroadcast: isBroadcast,
                     overrides: request.options.overrideMessageID)
