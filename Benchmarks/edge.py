@@ -64,7 +64,7 @@ def fan_out_rows(bench, devices, measured):
         f"{size}, four outstanding: messages", "/s", *both("outstanding", "per_second"), bar=2.5, at_most=False)
     kib = [[value / 1024 for value in values] for values in both("connect", "resident_bytes_each")]
     bench.row(f"{size}: memory of an idle device", "KiB", *kib, bar=5, is_ratio=False)
-    bench.row(f"{size}: idle CPU", "%", *both("idle", "cpu_percent"))
+    bench.row(f"{size}: idle CPU", "%", both("idle", "cpu_percent")[0])
 
 
 def broadcast(bench, devices):
