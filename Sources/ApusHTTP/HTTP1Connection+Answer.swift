@@ -41,6 +41,8 @@ extension HTTP1Connection {
         guard !isLast else { return self.finish() }
         if self.output.count < Self.outputBytesMax, self.isWritable { return self.next() }
         self.flushOutput()
+        // The write may have failed, and the connection with it.
+        if case .ended = self.phase { return }
         if self.isWritable { return self.next() }
         self.phase = .writing
         self.setDeadline(self.gate.settings.write)
@@ -54,11 +56,11 @@ extension HTTP1Connection {
             count = self.output.withUnsafeBytes { self.socket.send($0) }
             self.isClear = count == self.output.count
         }
-        // The rest waits in the channel, and so does everything behind it.
-        if count < self.output.count {
-            context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: self.output[count...])), promise: nil)
-        }
+        let rest = count < self.output.count ? ByteBuffer(bytes: self.output[count...]) : nil
+        // First: a write that fails has the channel read what is left, which comes back here.
         self.output.removeAll(keepingCapacity: self.output.capacity <= Self.outputBytesMax)
+        // The rest waits in the channel, and so does everything behind it.
+        if let rest { context.writeAndFlush(self.wrapOutboundOut(rest), promise: nil) }
     }
 
     /// Sends the last bytes of this connection, and then the end of our output.
@@ -107,6 +109,8 @@ extension HTTP1Connection: AnswerStreamOutput {
         self.phase = .streaming(stream)
         self.deadline?.set(.distantFuture)
         self.flushOutput()
+        // Never used again.
+        self.output = []
         self.releaseRead()
         start(stream)
         // Readers of streams do not half-close: an end of their side is an end.

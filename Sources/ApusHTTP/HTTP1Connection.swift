@@ -315,7 +315,9 @@ extension HTTP1Connection {
     func drain() {
         self.isDraining = true
         switch self.phase {
-        case .idle where self.input.readableBytes == 0: self.close()
+        case .idle where self.input.readableBytes == 0:
+            // What the client has not taken yet of its answers is still owed to it.
+            if self.bufferedBytes == 0 { self.close() } else { self.finish() }
         case .streaming(let stream):
             if let onDrain = stream.onDrain { onDrain() } else { stream.close() }
         case .idle, .receiving, .uploading, .responding, .writing, .closing, .ended: break

@@ -6,8 +6,10 @@ import Synchronization
 /// Without a place of its own such a task would go on as a guest of the loop, and each of its functions that returns
 /// would cost a job and its turn; where it is at home, it returns in one go. And what waits for the same thing goes on
 /// together: the jobs of one turn are one task of the loop, however many requests a batch of writes lets go.
+///
+/// The loop has to outlive its requests: what waits when it ends is never resumed.
 final class LoopExecutor: TaskExecutor {
-    let eventLoop: any EventLoop
+    private let eventLoop: any EventLoop
 
     /// The jobs of the next turn; whoever brings the first one sees to it that there is one.
     private struct Turn {

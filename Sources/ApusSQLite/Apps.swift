@@ -44,7 +44,7 @@ enum Apps {
             app.isVIP, Self.text(sources: app.allowedSources), Self.text(limits: app.limits), app.id.number) == 1
     }
 
-    /// Makes the app unknown at once; its rows go step by step, see ``removeRemains(limit:in:)``.
+    /// Makes the app unknown at once; its rows go step by step, see ``removeRemains(of:limit:in:)``.
     static func depart(_ id: AppID, in db: Database) throws -> Bool {
         guard try db.run("DELETE FROM apps WHERE id = ?", id.number) == 1 else { return false }
         try db.run("INSERT INTO departed_apps (app) VALUES (?)", id.number)
@@ -53,23 +53,33 @@ enum Apps {
         return true
     }
 
-    /// Removes some rows of one departed app.
-    ///
-    /// - Returns: how many went, or nil when no app has left any.
-    static func removeRemains(limit: Int, in db: Database) throws -> Int? {
-        let departed = try db.first("SELECT app, looked_through FROM departed_apps LIMIT 1") { row in
+    /// An app that has departed and may have left rows, with the place up to which it has left no messages.
+    static func departed(in db: Database) throws -> (app: AppID, lookedThrough: MessageID)? {
+        try db.first("SELECT app, looked_through FROM departed_apps LIMIT 1") { row in
             let cells = Cells(row, of: "departed_apps")
-            return (app: try cells.integer(0), place: MessageID(try cells.integer(1)))
+            return (AppID(try cells.integer(0)), MessageID(try cells.integer(1)))
         }
-        guard let (app, place) = departed else { return nil }
+    }
+
+    /// Removes the next messages of a departed app.
+    ///
+    /// - Returns: how many rows went.
+    static func remove(_ messages: some Collection<MessageID>, of app: AppID, in db: Database) throws -> Int {
         var removed = 0
-        let messages = try Messages.owners(after: place, limit: 8 * limit, in: db)
-        var through = place
-        for message in messages where removed < limit {
-            if message.app.number == app { removed += try Messages.remove(message.id, in: db) }
-            through = message.id
+        var last = MessageID(0)
+        for message in messages {
+            removed += try Messages.remove(message, in: db)
+            last = message
         }
-        try db.run("UPDATE departed_apps SET looked_through = ? WHERE app = ?", through.number, app)
+        try db.run("UPDATE departed_apps SET looked_through = ? WHERE app = ?", last.number, app.number)
+        return removed
+    }
+
+    /// Removes some rows of a departed app that has no messages left; in the end the app itself.
+    ///
+    /// - Returns: how many went, and whether there may be more.
+    static func removeRemains(of app: AppID, limit: Int, in db: Database) throws -> (rows: Int, more: Bool) {
+        var removed = 0
         for (table, key) in [
             ("inbox", "ordinal, message"), ("cids", "cid"), ("active_hours", "hour"), ("devices", "ordinal"),
             ("schedules", "live_until, number"), ("schedule_fires", "schedule, due_at"),
@@ -77,12 +87,12 @@ enum Apps {
             ("online_hours", "hour"), ("definitions", "kind"), ("plans", "name"),
         ] where removed < limit {
             let some = "SELECT \(key) FROM \(table) WHERE app = ?1 LIMIT ?2"
-            removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app, limit)
+            removed += try db.run("DELETE FROM \(table) WHERE app = ?1 AND (\(key)) IN (\(some))", app.number, limit)
         }
-        if removed < limit { removed += try Uploads.removeImages(of: app, limit: limit - removed, in: db) }
-        if removed < limit { removed += try Tags.remove(of: app, limit: limit, in: db) }
-        if removed == 0, messages.isEmpty { try db.run("DELETE FROM departed_apps WHERE app = ?", app) }
-        return removed
+        if removed < limit { removed += try Uploads.removeImages(of: app.number, limit: limit - removed, in: db) }
+        if removed < limit { removed += try Tags.remove(of: app.number, limit: limit, in: db) }
+        if removed == 0 { try db.run("DELETE FROM departed_apps WHERE app = ?", app.number) }
+        return (removed, removed > 0)
     }
 
     private static func app(_ cells: Cells) throws -> App {

@@ -47,21 +47,9 @@ enum Expiries {
     ///
     /// - Parameter limit: how many messages at most.
     static func take(_ stage: Stage, at now: Timestamp, limit: Int, in db: Database) throws -> [List] {
-        let due = try db.all(
-            """
-            SELECT due_at, first, messages FROM expiries
-            WHERE stage = ? AND due_at <= ? ORDER BY due_at, first LIMIT ?
-            """,
-            stage.rawValue, now.milliseconds, limit
-        ) { row in
-            let cells = Cells(row, of: "expiries", keyWidth: 2)
-            let numbers = try cells.value(2, CellJSON.numbers(cells.text(2)))
-            return (
-                list: List(numbers.map { MessageID($0) }, dueAt: try cells.integer(0)), first: try cells.integer(1)
-            )
-        }
         var (taken, room): ([List], Int) = ([], limit)
-        for (list, first) in due where room > 0 {
+        // One at a time: how many messages a list has is known when it is read.
+        while room > 0, let (list, first) = try Self.next(stage, at: now, in: db) {
             try db.run(
                 "DELETE FROM expiries WHERE stage = ? AND due_at = ? AND first = ?", stage.rawValue, list.dueAt, first)
             let rest = Array(list.messages.dropFirst(room))
@@ -70,6 +58,22 @@ enum Expiries {
             room -= min(room, list.messages.count)
         }
         return taken
+    }
+
+    private static func next(
+        _ stage: Stage, at now: Timestamp, in db: Database
+    ) throws -> (list: List, first: Int64)? {
+        try db.first(
+            """
+            SELECT due_at, first, messages FROM expiries
+            WHERE stage = ? AND due_at <= ? ORDER BY due_at, first LIMIT 1
+            """,
+            stage.rawValue, now.milliseconds
+        ) { row in
+            let cells = Cells(row, of: "expiries", keyWidth: 2)
+            let numbers = try cells.value(2, CellJSON.numbers(cells.text(2)))
+            return (List(numbers.map { MessageID($0) }, dueAt: try cells.integer(0)), try cells.integer(1))
+        }
     }
 
     /// Nothing for an empty list.

@@ -95,10 +95,11 @@ extension Inbox {
             message.number, app?.number
         ) { row in
             let cells = Cells(row, of: "messages")
-            return (app: AppID(try cells.integer(1)), target: try cells.ordinals(2))
+            // Whoever asks for a message with a malformed target is told; that it cannot end may not hold up the rest.
+            return (app: AppID(try cells.integer(1)), target: try? cells.ordinals(2))
         }
-        guard let found else { return 0 }
-        return try found.target.members.reduce(0) { gone, ordinal in
+        guard let found, let target = found.target else { return 0 }
+        return try target.members.reduce(0) { gone, ordinal in
             gone + (try Self.unlist(message, ordinal, of: found.app, in: db))
         }
     }
@@ -175,7 +176,8 @@ extension Inbox {
         let listed = try db.all(
             """
             SELECT m.id FROM inbox i CROSS JOIN messages m ON m.id = i.message
-            WHERE i.app = ? AND i.ordinal = ? AND i.expires_at > ? AND m.waits = 1 ORDER BY i.message
+            WHERE i.app = ?1 AND i.ordinal = ?2 AND i.expires_at > ?3 AND m.waits = 1 AND m.expires_at > ?3
+            ORDER BY i.message
             """,
             device.app.number, Int64(device.ordinal), now.milliseconds
         ) { MessageID(try Cells($0, of: "messages").integer(0)) }

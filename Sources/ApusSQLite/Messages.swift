@@ -135,8 +135,8 @@ extension Messages {
         try db.all(
             """
             SELECT \(Self.columns) FROM inbox i CROSS JOIN messages m ON m.id = i.message
-            WHERE i.app = ? AND i.ordinal = ? AND i.message > ? AND i.expires_at > ? AND m.waits = 1
-            ORDER BY i.message LIMIT ?
+            WHERE i.app = ?1 AND i.ordinal = ?2 AND i.message > ?3 AND i.expires_at > ?4
+            AND m.waits = 1 AND m.expires_at > ?4 ORDER BY i.message LIMIT ?5
             """,
             device.app.number, Int64(device.ordinal), after.number, now.milliseconds, max(0, limit)
         ) { try Self.message($0) }

@@ -131,10 +131,32 @@ extension SQLiteStore {
         return rows + (try await self.removeRemains())
     }
 
+    /// Removes what departed apps have left.
     private func removeRemains() async throws(StoreError) -> Int {
-        try await self.inSteps { db in
-            let removed = try Apps.removeRemains(limit: Self.stepMax, in: db)
-            return (removed ?? 0, removed != nil)
+        var rows = 0
+        while let (app, place) = try await self.read({ db in try Apps.departed(in: db) }) {
+            rows += try await self.removeMessages(of: app, after: place)
+            rows += try await self.inSteps { db in try Apps.removeRemains(of: app, limit: Self.stepMax, in: db) }
+        }
+        return rows
+    }
+
+    /// Looks for them among all messages, for there is no index by app that each push would have to enter; on a reader,
+    /// so that whoever writes is held up by no more than what goes.
+    private func removeMessages(of app: AppID, after start: MessageID) async throws(StoreError) -> Int {
+        var (rows, place) = (0, start)
+        while true {
+            let page = try await self.read { [place] db in
+                try Messages.owners(after: place, limit: 8 * Self.stepMax, in: db)
+            }
+            guard let last = page.last else { return rows }
+            var own = page.filter { $0.app == app }.map(\.id)[...]
+            while !own.isEmpty {
+                let some = own.prefix(Self.stepMax)
+                rows += try await self.write { db in try Apps.remove(some, of: app, in: db) }
+                own = own.dropFirst(some.count)
+            }
+            place = last.id
         }
     }
 

@@ -61,9 +61,9 @@ enum Schema {
         """
 
     /// When a listed message expires, beside its device: a login passes over what is over without asking the message.
+    /// Rows of before say that they never do, and leave it to the message.
     private static let inboxExpiry = """
-        ALTER TABLE inbox ADD COLUMN expires_at INTEGER NOT NULL DEFAULT 0;
-        UPDATE inbox SET expires_at = coalesce((SELECT expires_at FROM messages WHERE id = message), 0);
+        ALTER TABLE inbox ADD COLUMN expires_at INTEGER NOT NULL DEFAULT \(Int64.max);
         """
 
     // Moments are milliseconds since 1970 (UTC). Sets of ordinals are in the portable Roaring format. There are no

@@ -202,6 +202,10 @@ import Testing
         _ = try Definitions.delete(.segment, "s", of: app, in: db)
         _ = try Apps.update(try #require(try Apps.all(in: db).first), in: db)
         _ = try Apps.depart(app, in: db)
-        while try Apps.removeRemains(limit: 9, in: db) != nil {}
+        while let (app, place) = try Apps.departed(in: db) {
+            let messages = try Messages.owners(after: place, limit: 9, in: db).filter { $0.app == app }.map(\.id)
+            _ = try Apps.remove(messages, of: app, in: db)
+            while try Apps.removeRemains(of: app, limit: 9, in: db).more {}
+        }
     }
 }

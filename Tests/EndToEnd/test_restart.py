@@ -2,6 +2,9 @@
 
 import os
 import pathlib
+import signal
+import socket
+import time
 
 import pytest
 import requests
@@ -115,3 +118,51 @@ def test_it_has_a_loop_for_each_processor_that_it_may_run_on(own_server):
     tasks = pathlib.Path(f"/proc/{own_server.child.pid}/task").glob("*/comm")
     # A thread that a loop starts has the name of that loop.
     assert len({name for task in tasks if (name := task.read_text()).startswith("NIO-SGLTN")}) == 1
+
+
+def queued(port, column):
+    """Bytes in the kernel's queues of the sockets at a local port: column 0 is what is to be sent, 1 what is to be read."""
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[4].split(":")[column], 16) for row in rows if int(row[1].split(":")[1], 16) == port and row[3] == "01")
+
+
+def accepts(host, port):
+    with socket.socket() as other:
+        return other.connect_ex((host, port)) == 0
+
+
+def test_answers_that_a_client_has_not_taken_yet_are_sent_before_it_goes(own_server):
+    host, _, port = own_server.api.removeprefix("http://").partition(":")
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.settimeout(20)
+    client.connect((host, int(port)))
+    ask = b"GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"
+    client.sendall(ask)
+    size = len(client.recv(4096))
+    asked = 0
+
+    def held():
+        """Bytes of answers that the server holds itself, because the kernel takes no more."""
+        kernel = queued(int(port), 0) + queued(client.getsockname()[1], 1)
+        return asked * size - kernel if queued(int(port), 1) == 0 else 0
+
+    for _ in range(2000):
+        client.sendall(ask * 50)
+        asked += 50
+        eventually(lambda: queued(int(port), 1) == 0, 5, "the server has read what was asked")
+        # Held for good, and not on its way.
+        if held() > 0 and all(time.sleep(0.02) is None and held() > 0 for _ in range(3)):
+            break
+    assert 0 < held() < 60_000
+
+    own_server.child.send_signal(signal.SIGTERM)
+    eventually(lambda: not accepts(host, int(port)), 5, "the server takes no new connections")
+    # Every connection is told in the same moment.
+    time.sleep(0.5)
+    received = 0
+    while bytes_read := client.recv(65536):
+        received += len(bytes_read)
+    assert received == asked * size
+    client.close()
+    assert own_server.child.wait(20) == 0

@@ -26,8 +26,10 @@ final class DailyBook: Sendable {
 
     init(store: any Store) { self.store = store }
 
-    /// Whether a push takes no place, because nothing that it uses up is limited: then it has gone by.
-    func isFree(_ app: AppID, isBroadcast: Bool, limits: Limits) -> Bool {
+    /// Lets a push go by that takes no place, because nothing that it uses up is limited.
+    ///
+    /// - Returns: false where it has to ``reserve(_:isBroadcast:target:limits:at:)`` one.
+    func letPass(_ app: AppID, isBroadcast: Bool, limits: Limits) -> Bool {
         guard !isBroadcast || limits.ceiling(.broadcastsPerDay) == .max,
             limits.ceiling(.pushesPerDevicePerDay) == .max
         else { return false }
@@ -42,7 +44,7 @@ final class DailyBook: Sendable {
     func reserve(
         _ app: AppID, isBroadcast: Bool, target: Ordinals, limits: Limits, at now: Timestamp
     ) async throws(Refusal) -> Reservation? {
-        if self.isFree(app, isBroadcast: isBroadcast, limits: limits) { return nil }
+        if self.letPass(app, isBroadcast: isBroadcast, limits: limits) { return nil }
         let broadcastsMax = limits.ceiling(.broadcastsPerDay)
         let perDeviceMax = limits.ceiling(.pushesPerDevicePerDay)
         let countsDevices = perDeviceMax < .max

@@ -177,7 +177,7 @@ extension AppAudience {
                     }
                 }
             }
-            await Task.yield()
+            await Task.letSocketsIn()
         }
         return self.state.withLock { state in
             state.moveHorizon(to: now.day)

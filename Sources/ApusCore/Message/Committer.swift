@@ -121,7 +121,10 @@ package final class Committer: Sendable {
     private func pump() async {
         repeat {
             let outcomes = await self.store.commit { self.begin() }
-            for (pending, outcome) in zip(self.queue.withLock({ $0.underway }), outcomes) {
+            let batch = self.queue.withLock { $0.underway }
+            // A caller without an outcome would wait for ever.
+            precondition(outcomes.count == batch.count, "the store answers every write of a batch")
+            for (pending, outcome) in zip(batch, outcomes) {
                 self.observer(pending.write, outcome)
                 pending.continuation?.resume(returning: outcome)
             }
@@ -130,10 +133,11 @@ package final class Committer: Sendable {
 
     /// Takes the next batch out of the queue.
     private func begin() -> [Write] {
-        self.queue.withLock { queue in
+        let batch = self.queue.withLock { queue in
             queue.underway = queue.pending.take(Self.batch)
-            return queue.underway.map(\.write)
+            return queue.underway
         }
+        return batch.map(\.write)
     }
 
     private func goesOn() -> Bool {

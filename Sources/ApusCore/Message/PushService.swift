@@ -207,7 +207,7 @@ extension PushService {
         let isPaced = request.options.spreadMinutes > 0
         let now = self.clocks.now()
         var reservation: DailyBook.Reservation?
-        if isPaced || !self.days.isFree(app.id, isBroadcast: isBroadcast, limits: limits) {
+        if isPaced || !self.days.letPass(app.id, isBroadcast: isBroadcast, limits: limits) {
             reservation = try await self.reserve(request, target: target, of: app, limits, at: now)
         }
         let targeted = index.counts(of: target)

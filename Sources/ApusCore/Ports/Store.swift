@@ -6,8 +6,8 @@ package protocol Store: AccountStore, UploadStore {
     ///
     /// A write that fails keeps nothing of itself and does not spoil the others, unless the store cannot write at all:
     /// then what comes after it fails alike, untried.
-    /// - Parameter take: gives the batch; asked once, when the transaction is about to begin, so that what comes while
-    ///   the store is not ready goes along.
+    /// - Parameter take: gives the batch; asked once, when the writer is free, right before the transaction, so
+    ///   that what comes until then goes along.
     /// - Returns: one outcome per write, in order.
     func commit(_ take: @Sendable () -> [Write]) async -> [WriteOutcome]
 
@@ -213,7 +213,7 @@ package indirect enum Write: Sendable {
 }
 
 /// What became of one write.
-package indirect enum WriteOutcome: Sendable, Equatable {
+package enum WriteOutcome: Sendable, Equatable {
     case done
     case changed(from: Device, to: Device)
     /// In the order of the changes.
