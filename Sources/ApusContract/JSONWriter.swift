@@ -7,9 +7,9 @@ extension [UInt8] {
         self.append(UInt8(ascii: "\""))
     }
 
-    /// Appends a JSON integer.
+    /// Appends a JSON integer, of at most 64 bits with its sign.
     package mutating func appendJSON(integer number: some BinaryInteger) {
-        self.append(contentsOf: String(number).utf8)
+        self.append(decimal: Int64(number))
     }
 
     /// Appends the decimal digits of a number, without a text in between.

@@ -61,18 +61,15 @@ enum Apps {
         }
     }
 
-    /// Removes the next messages of a departed app.
+    /// Removes the next messages of a departed app, in the order of their numbers.
     ///
     /// - Returns: how many rows went.
-    static func remove(_ messages: some Collection<MessageID>, of app: AppID, in db: Database) throws -> Int {
-        var removed = 0
-        var last = MessageID(0)
-        for message in messages {
-            removed += try Messages.remove(message, in: db)
-            last = message
-        }
+    static func remove(
+        _ messages: some BidirectionalCollection<MessageID>, of app: AppID, in db: Database
+    ) throws -> Int {
+        guard let last = messages.last else { return 0 }
         try db.run("UPDATE departed_apps SET looked_through = ? WHERE app = ?", last.number, app.number)
-        return removed
+        return try messages.reduce(0) { removed, message in removed + (try Messages.remove(message, in: db)) }
     }
 
     /// Removes some rows of a departed app that has no messages left; in the end the app itself.
