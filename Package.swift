@@ -54,10 +54,11 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CPrefetch"),
         .systemLibrary(name: "CRoaring", providers: [.apt(["libroaring-dev"])]),
+        .systemLibrary(name: "CUring", providers: [.apt(["liburing-dev"])]),
         room("ApusContract"),
         room("ApusRoaring", ["CRoaring"]),
         room("ApusWire", ["ApusContract", crypto, nioCore]),
-        room("ApusHTTP", ["ApusContract", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging], inPlace),
+        room("ApusHTTP", ["ApusContract", "CUring", nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging], inPlace),
         room("ApusCore", ["ApusContract", "ApusRoaring", logging, crypto], inPlace),
         room("ApusSQLite", ["ApusCore", grdb, sqlite]),
         room("ApusAPI", ["ApusContract", "ApusCore", "ApusHTTP", nioCore, nioPosix, nioHTTP1, nioSSL], inPlace),

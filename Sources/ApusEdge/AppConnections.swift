@@ -72,10 +72,15 @@ extension AppConnections {
         return connection
     }
 
-    /// Has the memory fetched that the walk looks at next, while it is busy with this connection: beside its system
-    /// call a visit is above all waiting for memory.
+    /// So many visits before its own a connection's memory is fetched. One would be too late: the visits of a batch
+    /// follow each other at once.
+    private static let fetchedAhead = 4
+
+    /// Has the memory fetched that the walk looks at soon, while it is busy with this connection: beside its part of a
+    /// system call a visit is above all waiting for memory.
     private func fetchUpcoming() {
-        let (index, stride) = (self.order.visitedCount, MemoryLayout<Connection>.stride)
+        let index = self.order.visitedCount + Self.fetchedAhead - 1
+        let stride = MemoryLayout<Connection>.stride
         guard index < self.count else { return }
         // A reference is the address of its object. To count it would be to wait for the very memory.
         let start = self.order.members.withUnsafeBytes { $0.load(fromByteOffset: index * stride, as: UInt.self) }

@@ -94,19 +94,35 @@ final class Connection {
 
     /// Sends at once. What was written before must have been taken out.
     func send(_ buffer: ByteBuffer) {
-        var rest = buffer
+        guard self.isSocketClear else { return self.sendThroughChannel(buffer) }
+        let socket = self.socket
+        self.sent(buffer.withUnsafeReadableBytes { socket.send($0) }, of: buffer)
+    }
+
+    /// Whether what comes next may be given to the socket itself, because nothing is to go before it.
+    ///
+    /// It holds until ``sent(_:of:)`` says that the kernel did not take everything.
+    var isSocketClear: Bool {
         // The handler is not even looked at where its channel is known to be clear: it is one more object to fetch.
-        if self.isClear || self.isChannelClear {
-            let socket = self.socket
-            rest.moveReaderIndex(forwardBy: rest.withUnsafeReadableBytes { socket.send($0) })
-            self.isClear = rest.readableBytes == 0
-            guard !self.isClear else { return }
-        }
+        if !self.isClear { self.isClear = self.isChannelClear }
+        return self.isClear
+    }
+
+    /// Takes note of what the socket was given of a buffer, and sends the rest.
+    func sent(_ takenCount: Int, of buffer: ByteBuffer) {
+        guard takenCount < buffer.readableBytes else { return }
+        self.isClear = false
+        var rest = buffer
+        rest.moveReaderIndex(forwardBy: takenCount)
+        self.sendThroughChannel(rest)
+    }
+
+    /// What the kernel does not take waits in the channel, and so does everything behind it.
+    private func sendThroughChannel(_ buffer: ByteBuffer) {
         switch self.outlet {
-        // What the kernel does not take waits in the channel, and so does everything behind it.
-        case .webSocket(let handler): handler.send(rest)
+        case .webSocket(let handler): handler.send(buffer)
         case .events(let stream):
-            stream.write(rest)
+            stream.write(buffer)
             stream.flush()
             self.canWrite = stream.isWritable
         }

@@ -1,4 +1,5 @@
 internal import ApusCore
+internal import ApusHTTP
 internal import ApusWire
 internal import NIOCore
 
@@ -145,16 +146,7 @@ extension EdgeLoop {
     private func walkOn(_ here: AppConnections, until deadline: NIODeadline) {
         guard let walk = here.walkOn(at: self.eventLoop.now) else { return }
         walk.dropExpired(at: self.services.clocks.now())
-        var visits = 0
-        while let connection = here.nextOnWalk() {
-            if let device = connection.device, let buffer = self.nextFrames(walk, for: connection, device.ordinal) {
-                connection.send(buffer)
-            }
-            visits += 1
-            // The clock is asked now and then: it costs as much as a visit that brings nothing.
-            if visits % 16 == 0, self.eventLoop.now >= deadline { return }
-            if visits >= self.settings.walkVisitsMax { return }
-        }
+        guard self.visit(here, on: walk, until: deadline) else { return }
         here.finishWalk(at: self.eventLoop.now)
         self.isRecordingDue = true
         self.scheduleTurnEnd()
@@ -162,6 +154,24 @@ extension EdgeLoop {
             guard let id = push.push.delivery?.deliverable.id, !push.sent.isEmpty else { continue }
             self.services.reports.noteSent(id, to: Ordinals(push.sent))
         }
+    }
+
+    /// A step of a walk.
+    ///
+    /// - Returns: whether it is at its end.
+    private func visit(_ here: AppConnections, on walk: Walk, until deadline: NIODeadline) -> Bool {
+        defer { self.outgoing.send() }
+        var visits = 0
+        while let connection = here.nextOnWalk() {
+            if let device = connection.device, let buffer = self.nextFrames(walk, for: connection, device.ordinal) {
+                self.outgoing.add(buffer, to: connection)
+            }
+            visits += 1
+            // The clock is asked now and then: it costs as much as a visit that brings nothing.
+            if visits % SocketBatch.countMax == 0, self.eventLoop.now >= deadline { return false }
+            if visits >= self.settings.walkVisitsMax { return false }
+        }
+        return true
     }
 
     /// Everything that a walk has for a connection, behind what was written to it before.

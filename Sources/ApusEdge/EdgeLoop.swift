@@ -14,6 +14,7 @@ final class EdgeLoop {
     let settings: EdgeSettings
     let directory: SessionDirectory
     let doors: EdgeDoors
+    let outgoing = Outgoing()
 
     var slots = ConnectionSlots()
     var apps: [AppID: AppConnections] = [:]
@@ -119,7 +120,11 @@ extension EdgeLoop {
         let dirty = self.dirty
         self.dirty = []
         // Something else may have flushed some on its way.
-        for connection in dirty where connection.isDirty { connection.flush() }
+        for connection in dirty where connection.isDirty {
+            connection.isDirty = false
+            if let unsent = connection.takeUnsent() { self.outgoing.add(unsent, to: connection) }
+        }
+        self.outgoing.send()
         let sent = self.sent
         self.sent = [:]
         for (message, ordinals) in sent { self.services.reports.noteSent(message, to: Ordinals(ordinals)) }

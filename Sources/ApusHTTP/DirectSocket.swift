@@ -21,9 +21,9 @@ package import NIOCore
 package struct DirectSocket {
     private static let absent: NIOBSDSocket.Handle = -1
 
-    private static let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+    static let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
 
-    private var descriptor = Self.absent
+    private(set) var descriptor = Self.absent
 
     /// None.
     package init() {}
@@ -33,8 +33,10 @@ package struct DirectSocket {
         let operations = context.pipeline.syncOperations
         // A channel that is closed throws, and one without a socket says nothing.
         let descriptor = try? operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { $0 }
-        self.descriptor = descriptor ?? Self.absent
+        self.init(descriptor: descriptor ?? Self.absent)
     }
+
+    init(descriptor: NIOBSDSocket.Handle) { self.descriptor = descriptor }
 
     /// Whether bytes may go this way.
     package var isOpen: Bool { self.descriptor != Self.absent }

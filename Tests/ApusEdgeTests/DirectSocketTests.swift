@@ -8,14 +8,16 @@ import Testing
 @testable import ApusEdge
 
 @Suite(.timeLimit(.minutes(1))) struct `The way past NIO` {
-    @Test func `leaves to the channel what the kernel does not take, in order`() async throws {
-        let stage = try await LoopStage.open()
+    @Test(arguments: [1, 3])
+    func `leaves to the channel what the kernel does not take, in order`(_ sentTogether: Int) async throws {
+        let stage = try await LoopStage.open(visits: sentTogether)
+        let others = [try await stage.connect(1), try await stage.connect(2)]
         let peer = try await stage.connect(0, sendBufferBytes: 4096)
         let numbers = 10..<Int64(100)
         let isWaiting = try await stage.run { loop in
             for number in numbers {
                 let alert = String(repeating: "y", count: 1500)
-                loop.deliver(try stage.delivery(number, alert: alert), to: Ordinals([0, 1]))
+                loop.deliver(try stage.delivery(number, alert: alert), to: Ordinals([0, 1, 2]))
                 loop.finishWalks()
             }
             guard case .webSocket(let handler) = loop.slots[peer.session]?.outlet else { return false }
@@ -28,13 +30,14 @@ import Testing
             await Task.yield()
         }
         #expect(received == numbers.map(String.init))
+        for other in others { #expect(try other.received() == numbers.map(String.init)) }
         // The channel is empty again: the next push takes the short way, behind all others.
         try await stage.wait { loop in
             guard case .webSocket(let handler) = loop.slots[peer.session]?.outlet else { return true }
             return handler.isClear
         }
         let last = try await stage.run { loop in
-            loop.deliver(try stage.delivery(100), to: Ordinals([0, 1]))
+            loop.deliver(try stage.delivery(100), to: Ordinals([0, 1, 2]))
             loop.finishWalks()
             return try peer.received()
         }

@@ -16,11 +16,13 @@ struct TargetTable {
     static let targets: [String: TargetTable] = [
         "CPrefetch": .init(),
         "CRoaring": .init(),
+        "CUring": .init(),
         "ApusContract": .init(),
         "ApusRoaring": .init(["CRoaring"]),
         "ApusWire": .init(["ApusContract"], theirs: ["NIOCore", "Crypto"]),
         "ApusHTTP": .init(
-            ["ApusContract"], theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "Logging"],
+            ["ApusContract", "CUring"],
+            theirs: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOHTTP2", "NIOSSL", "Logging"],
             // Glibc: the time of day, for certificates; a plain connection's socket; bytes found and compared.
             system: ["Synchronization", "Glibc"]),
         "ApusCore": .init(

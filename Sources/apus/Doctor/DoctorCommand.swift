@@ -61,6 +61,7 @@ struct DoctorCommand: AsyncParsableCommand {
         findings.append(Self.tls(settings).finding)
         findings.append(HostFacts.descriptors(of: server, connections: self.connections).finding)
         findings.append(HostFacts.backlog().finding)
+        findings.append(HostFacts.sending().finding)
         if let memory = HostFacts.memory() { findings.append(memory.finding) }
         return findings
     }

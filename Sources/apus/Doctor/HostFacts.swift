@@ -1,4 +1,5 @@
 import ApusCore
+import ApusHTTP
 import Glibc
 
 /// What `apus doctor` reads of the machine. The texts of the kernel are taken apart first, without reading anything;
@@ -83,6 +84,8 @@ extension HostFacts {
         let text = try? Files.text("/proc/sys/net/core/somaxconn")
         return BacklogCheck(somaxconn: text.flatMap { Int($0.trimming("\n", " ")) })
     }
+
+    static func sending() -> SendingCheck { SendingCheck(isInBatches: SocketBatch().usesRing) }
 
     /// - Returns: nil where the kernel does not tell.
     static func memory() -> MemoryCheck? {
