@@ -15,14 +15,15 @@ extension [UInt8] {
     /// Appends the decimal digits of a number, without a text in between.
     package mutating func append(decimal number: Int64) {
         if number < 0 { self.append(UInt8(ascii: "-")) }
-        var digits = InlineArray<20, UInt8>(repeating: UInt8(ascii: "0"))
-        var (rest, first) = (number.magnitude, digits.count)
-        repeat {
-            first -= 1
-            digits[first] += UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while rest > 0
-        for index in first..<digits.count { self.append(digits[index]) }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var (rest, first) = (number.magnitude, digits.count)
+            repeat {
+                first -= 1
+                digits[first] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            self.append(contentsOf: digits[first...])
+        }
     }
 
     /// Appends a JSON array of strings.
