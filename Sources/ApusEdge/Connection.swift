@@ -86,10 +86,15 @@ final class Connection {
         return unsent
     }
 
+    /// Likewise, to be sent now.
+    func takeDirty() -> ByteBuffer? {
+        self.isDirty = false
+        return self.takeUnsent()
+    }
+
     /// Sends what was written.
     func flush() {
-        self.isDirty = false
-        if let unsent = self.takeUnsent() { self.send(unsent) }
+        if let unsent = self.takeDirty() { self.send(unsent) }
     }
 
     /// Sends at once. What was written before must have been taken out.
@@ -99,9 +104,8 @@ final class Connection {
         self.sent(buffer.withUnsafeReadableBytes { socket.send($0) }, of: buffer)
     }
 
-    /// Whether what comes next may be given to the socket itself, because nothing is to go before it.
-    ///
-    /// It holds until ``sent(_:of:)`` says that the kernel did not take everything.
+    /// Whether what comes next may be given to the socket itself, because nothing is to go before it. Whoever gives it
+    /// something then says with ``sent(_:of:)`` what it took.
     var isSocketClear: Bool {
         // The handler is not even looked at where its channel is known to be clear: it is one more object to fetch.
         if !self.isClear { self.isClear = self.isChannelClear }
@@ -118,7 +122,7 @@ final class Connection {
     }
 
     /// What the kernel does not take waits in the channel, and so does everything behind it.
-    private func sendThroughChannel(_ buffer: ByteBuffer) {
+    func sendThroughChannel(_ buffer: ByteBuffer) {
         switch self.outlet {
         case .webSocket(let handler): handler.send(buffer)
         case .events(let stream):
@@ -148,10 +152,8 @@ final class Connection {
         self.write(answer)
     }
 
-    /// Sends the answer that was held for a crowd, unless something else has taken it along.
-    func release(crowd: UInt32) {
-        if self.crowd == crowd { self.flush() }
-    }
+    /// The answer that was held for a crowd, to be sent now, unless something else has taken it along.
+    func takeHeld(crowd: UInt32) -> ByteBuffer? { self.crowd == crowd ? self.takeDirty() : nil }
 
     /// The other end of a WebSocket connection, for the log.
     var peer: String? {

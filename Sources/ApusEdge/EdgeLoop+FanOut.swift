@@ -1,5 +1,4 @@
 internal import ApusCore
-internal import ApusHTTP
 internal import ApusWire
 internal import NIOCore
 
@@ -168,7 +167,7 @@ extension EdgeLoop {
             }
             visits += 1
             // The clock is asked now and then: it costs as much as a visit that brings nothing.
-            if visits % SocketBatch.countMax == 0, self.eventLoop.now >= deadline { return false }
+            if visits % 16 == 0, self.eventLoop.now >= deadline { return false }
             if visits >= self.settings.walkVisitsMax { return false }
         }
         return true

@@ -98,10 +98,17 @@ extension EdgeLoop {
             crowd.append(connection)
         }
         guard !crowd.isEmpty else { return }
-        let held = NIOLoopBound((number: self.crowds, connections: crowd), eventLoop: self.eventLoop)
+        let held = NIOLoopBound((loop: self, number: self.crowds, connections: crowd), eventLoop: self.eventLoop)
         self.eventLoop.scheduleTask(in: self.settings.crowdDelay) {
-            for connection in held.value.connections { connection.release(crowd: held.value.number) }
+            held.value.loop.release(held.value.connections, crowd: held.value.number)
         }
+    }
+
+    private func release(_ connections: [Connection], crowd: UInt32) {
+        for connection in connections {
+            if let answer = connection.takeHeld(crowd: crowd) { self.outgoing.add(answer, to: connection) }
+        }
+        self.outgoing.send()
     }
 }
 

@@ -121,8 +121,7 @@ extension EdgeLoop {
         self.dirty = []
         // Something else may have flushed some on its way.
         for connection in dirty where connection.isDirty {
-            connection.isDirty = false
-            if let unsent = connection.takeUnsent() { self.outgoing.add(unsent, to: connection) }
+            if let unsent = connection.takeDirty() { self.outgoing.add(unsent, to: connection) }
         }
         self.outgoing.send()
         let sent = self.sent

@@ -3,18 +3,25 @@ internal import NIOCore
 
 /// What connections of one loop are sent together: a buffer each.
 ///
-/// Owner: the ``EdgeLoop`` of its event loop. Whoever adds sends before the turn of the loop goes on to anything else.
+/// Owner: the ``EdgeLoop`` of its event loop. Whoever adds sends before the loop goes on to anything else.
 final class Outgoing {
     private let batch = SocketBatch()
     private var waiting: ContiguousArray<(connection: Connection, buffer: ByteBuffer)> = []
+    /// Whether what fell short is being passed on: that may end connections, and nothing may be added meanwhile.
+    private var isSending = false
 
     init() { self.waiting.reserveCapacity(SocketBatch.countMax) }
 
+    /// Whether the kernel takes what is sent together with one call.
+    var isInBatches: Bool { self.batch.usesRing }
+
     /// Adds what a connection gets, which must have nothing else here. What was written to it before must have been
-    /// taken out. A full batch is sent.
+    /// taken out. What is full is sent.
     func add(_ buffer: ByteBuffer, to connection: Connection) {
-        guard connection.isSocketClear else { return connection.send(buffer) }
-        // The buffer is kept, and with it the bytes.
+        assert(!self.isSending && !self.waiting.contains { $0.connection === connection })
+        guard connection.isSocketClear else { return connection.sendThroughChannel(buffer) }
+        // The bytes stay where they are beyond this call: they lie in the buffer's storage, an object to which a
+        // reference is kept until they are sent, and whoever writes to another reference meanwhile writes to a copy.
         buffer.withUnsafeReadableBytes { self.batch.add($0, to: connection.socket) }
         self.waiting.append((connection, buffer))
         if self.batch.isFull { self.send() }
@@ -22,10 +29,12 @@ final class Outgoing {
 
     func send() {
         guard !self.waiting.isEmpty else { return }
+        self.isSending = true
         self.batch.send { index, takenCount in
             let (connection, buffer) = self.waiting[index]
             connection.sent(takenCount, of: buffer)
         }
+        self.isSending = false
         self.waiting.removeAll(keepingCapacity: true)
     }
 }

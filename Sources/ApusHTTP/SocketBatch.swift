@@ -2,22 +2,22 @@ private import CUring
 private import Glibc
 
 /// Sends to many sockets: with one system call for all of them where the kernel offers io_uring, with one for each
-/// where it does not. Containers often forbid io_uring, and so does the setting `kernel.io_uring_disabled`.
+/// where it does not, because it is older than Linux 5.6, or because io_uring is forbidden to the process.
 ///
-/// Owner: one event loop, on whose thread alone it is used. A socket occurs once at most in a batch, and nothing else
-/// is written to it before the batch is sent.
+/// Owner: one event loop; used on its thread alone. A socket occurs once at most in a batch, nothing else is written
+/// to it before the batch is sent, and nothing that may close a socket runs between its addition and then.
 package final class SocketBatch {
     /// Most sends of a batch. With more the system call is no cheaper, and who comes first waits for the others.
     package static let countMax = 32
 
-    private typealias Send = (socket: DirectSocket, bytes: UnsafeRawBufferPointer)
-
-    private var sends: ContiguousArray<Send> = []
+    private var sends: ContiguousArray<(socket: DirectSocket, bytes: UnsafeRawBufferPointer)> = []
+    /// How many bytes the kernel took of each.
+    private var takenCounts = ContiguousArray(repeating: 0, count: SocketBatch.countMax)
     private var ring: SendRing?
 
     /// - Parameter usesRing: false for one system call per send, whatever the kernel offers.
     package init(usesRing: Bool = true) {
-        self.ring = usesRing ? SendRing(countMax: Self.countMax) : nil
+        self.ring = usesRing ? SendRing.open(countMax: Self.countMax) : nil
         self.sends.reserveCapacity(Self.countMax)
     }
 
@@ -35,23 +35,21 @@ package final class SocketBatch {
 
     /// Gives the kernel as much of each send as it takes at once, and begins another batch.
     ///
-    /// - Parameter fellShort: called for each send that was not taken whole, with its place in the batch and how many
-    ///   bytes were taken. The rest must go through the channel, as after ``DirectSocket/send(_:)``.
+    /// - Parameter fellShort: called, once all was sent, for each send that was not taken whole, with its place in the
+    ///   batch and how many bytes were taken. The rest must go through the channel, as after ``DirectSocket/send(_:)``.
     package func send(fellShort: (_ index: Int, _ takenCount: Int) -> Void) {
-        let sends = self.sends
-        var unsent = sends.indices
-        if let ring, sends.count > 1 {
-            for send in sends { ring.add(send.bytes, to: send.socket) }
-            let taken = ring.submit { index, takenCount in
-                if takenCount < sends[index].bytes.count { fellShort(index, takenCount) }
-            }
-            unsent = taken..<sends.count
-            // What it has not taken it would take with the next batch, when those bytes are gone.
-            if !unsent.isEmpty { self.ring = nil }
+        var sentCount = 0
+        if let ring, self.sends.count > 1 {
+            for send in self.sends { ring.add(send.bytes, to: send.socket) }
+            sentCount = ring.submit { self.takenCounts[$0] = $1 }
+            // What it has not taken on it would take on with the next batch, when those bytes are gone.
+            if sentCount < self.sends.count { self.ring = .open(countMax: Self.countMax) }
         }
-        for index in unsent {
-            let takenCount = sends[index].socket.send(sends[index].bytes)
-            if takenCount < sends[index].bytes.count { fellShort(index, takenCount) }
+        for index in sentCount..<self.sends.count {
+            self.takenCounts[index] = self.sends[index].socket.send(self.sends[index].bytes)
+        }
+        for index in self.sends.indices where self.takenCounts[index] < self.sends[index].bytes.count {
+            fellShort(index, self.takenCounts[index])
         }
         self.sends.removeAll(keepingCapacity: true)
     }
@@ -60,19 +58,31 @@ package final class SocketBatch {
 /// An io_uring for nothing but sends, none of which is under way between two calls: the kernel tries each while it
 /// takes it on, and what would have to wait comes back untaken (`MSG_DONTWAIT`).
 private final class SendRing {
-    private let ring = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
+    private let ring: UnsafeMutablePointer<io_uring>
     /// So many were added since the last submission.
     private var count: UInt32 = 0
 
     var descriptor: Int32 { self.ring.pointee.ring_fd }
 
-    /// Nil where the kernel offers none, or none more.
-    init?(countMax: Int) {
-        self.ring.initialize(to: io_uring())
-        guard io_uring_queue_init(UInt32(countMax), self.ring, 0) == 0 else {
-            self.ring.deallocate()
+    private init(_ ring: UnsafeMutablePointer<io_uring>) { self.ring = ring }
+
+    /// Nil where the kernel offers none, or none more, or one that cannot send.
+    static func open(countMax: Int) -> SendRing? {
+        let memory = UnsafeMutablePointer<io_uring>.allocate(capacity: 1)
+        memory.initialize(to: io_uring())
+        guard io_uring_queue_init(UInt32(countMax), memory, 0) == 0 else {
+            memory.deallocate()
             return nil
         }
+        let ring = SendRing(memory)
+        return ring.canSend ? ring : nil
+    }
+
+    /// A kernel that cannot tell what its rings can do is one whose rings cannot send.
+    private var canSend: Bool {
+        guard let probe = io_uring_get_probe_ring(self.ring) else { return false }
+        defer { io_uring_free_probe(probe) }
+        return io_uring_opcode_supported(probe, Int32(IORING_OP_SEND.rawValue)) != 0
     }
 
     deinit {
@@ -96,9 +106,8 @@ private final class SendRing {
             var completion: UnsafeMutablePointer<io_uring_cqe>?
             while io_uring_wait_cqe(self.ring, &completion) == -EINTR {}
             guard let completion else { preconditionFailure("io_uring lost a send") }
-            let (index, result) = (io_uring_cqe_get_data64(completion), completion.pointee.res)
+            done(Int(io_uring_cqe_get_data64(completion)), max(0, Int(completion.pointee.res)))
             io_uring_cqe_seen(self.ring, completion)
-            done(Int(index), max(0, Int(result)))
         }
         return Int(submitted)
     }

@@ -1,6 +1,8 @@
 """A server that a test started, its apps, and the operator's commands."""
 
+import ctypes
 import dataclasses
+import errno
 import itertools
 import json
 import os
@@ -8,6 +10,7 @@ import pathlib
 import resource
 import select
 import signal
+import struct
 import subprocess
 import time
 import urllib.parse
@@ -87,13 +90,36 @@ def eventually(check, within, what):
         time.sleep(0.02)
 
 
+def limit_descriptors(soft, hard):
+    """What a process may open from now on, and its children."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def forbid_io_uring():
+    """Has the kernel refuse this process, and its children, what a container's profile often refuses."""
+    io_uring_setup, pr_set_no_new_privs, pr_set_seccomp, seccomp_mode_filter = 425, 38, 22, 2
+    load_number, jump_if_equal, answer = 0x20, 0x15, 0x06
+    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
+    program = [(load_number, 0, 0, 0), (jump_if_equal, 0, 1, io_uring_setup), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+    filter_ = struct.pack("=H6xQ", len(program), ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    zero = ctypes.c_ulong(0)
+    for arguments in (
+        (pr_set_no_new_privs, ctypes.c_ulong(1), zero, zero, zero),
+        (pr_set_seccomp, ctypes.c_ulong(seccomp_mode_filter), filter_, zero, zero),
+    ):
+        if libc.prctl(*arguments):
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
 class Server:
     """`apus serve` on free ports of the loopback address, over a folder that outlives it."""
 
-    def __init__(self, data, *options, env=None, descriptors=None):
-        """`descriptors` are the soft and the hard limit of those that it may have."""
+    def __init__(self, data, *options, env=None, before=None):
+        """`before` is called in the process that becomes the server."""
         self.data = pathlib.Path(data)
-        self.limit = descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, descriptors))
+        self.before = before
         self.options = options
         self.env = env or {}
         self.log_path = self.data.with_name(self.data.name + ".log")
@@ -119,7 +145,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment(**self.env),
-                preexec_fn=self.limit,
+                preexec_fn=self.before,
             )
         try:
             ready = json.loads(self._first_line())

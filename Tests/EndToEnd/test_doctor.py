@@ -12,7 +12,7 @@ import urllib.parse
 
 import pytest
 
-from apus import COMMAND_SECONDS, Server, binary, environment, run, succeed
+from apus import COMMAND_SECONDS, Server, binary, environment, forbid_io_uring, limit_descriptors, run, succeed
 
 CHECKS = ["settings", "server", "folder", "disk", "filesystem", "store", "clock", "api", "edge", "tls", "descriptors"]
 FAR_AWAY = 4_000_000_000_000
@@ -26,7 +26,7 @@ def data(tmp_path):
     return folder
 
 
-def doctor(data, *options, status=0, env=None, limit=None):
+def doctor(data, *options, status=0, env=None, before=None):
     """Runs the command and returns its findings by check."""
     done = subprocess.run(
         [
@@ -47,7 +47,7 @@ def doctor(data, *options, status=0, env=None, limit=None):
         text=True,
         timeout=COMMAND_SECONDS,
         env=environment(**(env or {})),
-        preexec_fn=limit and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))),
+        preexec_fn=before,
         check=False,
     )
     answer = json.loads(done.stdout)
@@ -95,10 +95,24 @@ def test_lines_are_for_people(data):
 
 
 def test_a_server_takes_all_the_descriptors_that_it_may_have(tmp_path):
-    server = Server(tmp_path / "data", descriptors=(300, 700)).start()
+    server = Server(tmp_path / "data", before=lambda: limit_descriptors(300, 700)).start()
     try:
         assert resource.prlimit(server.child.pid, resource.RLIMIT_NOFILE) == (700, 700)
         assert "may open 700 files" in doctor(server.data)["descriptors"]["sentence"]
+    finally:
+        server.kill()
+
+
+def test_where_io_uring_is_forbidden_frames_go_one_by_one(tmp_path, devices):
+    server = Server(tmp_path / "data", before=forbid_io_uring).start()
+    try:
+        app = server.app()
+        several = [devices(server).register(app) for _ in range(5)]
+        for text in ("one", "two"):
+            app.alert(text, audience="all")
+            assert all(device.alerts(1) == [text] for device in several)
+        assert server.log().count("offers no io_uring") == 1
+        assert "one by one" in doctor(server.data, before=forbid_io_uring)["sending"]["sentence"]
     finally:
         server.kill()
 
@@ -132,7 +146,7 @@ def test_address_of_another_machine(data):
 
 
 def test_too_few_descriptors(data):
-    findings = doctor(data, "--connections", 1000, status=1, limit=1024)
+    findings = doctor(data, "--connections", 1000, status=1, before=lambda: limit_descriptors(1024, 1024))
     assert "2280" in sole_problem(findings, "descriptors")
 
 

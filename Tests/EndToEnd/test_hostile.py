@@ -478,7 +478,7 @@ def test_half_open_connections_are_freed_and_keep_nobody_out(target, devices):
 
 def test_descriptors_that_run_out_harm_nobody(tmp_path):
     server = apus.Server(
-        tmp_path / "data", "--limit", "failed_auth_per_minute=0", *UNLIMITED, descriptors=(256, 256))
+        tmp_path / "data", "--limit", "failed_auth_per_minute=0", *UNLIMITED, before=lambda: apus.limit_descriptors(256, 256))
     try:
         server.start()
         target = Target(server)

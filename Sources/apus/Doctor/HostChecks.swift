@@ -68,8 +68,8 @@ struct SendingCheck {
             "sending", .ok,
             self.isInBatches
                 ? "the kernel takes the frames of a broadcast in batches (io_uring)"
-                : "the kernel takes the frames of a broadcast one by one, which costs about a tenth more: io_uring is "
-                    + "forbidden here, by kernel.io_uring_disabled or by the container")
+                : "the kernel takes the frames of a broadcast one by one, which costs about a tenth more: there is no "
+                    + "io_uring for this user, by kernel.io_uring_disabled, by the container, or before Linux 5.6")
     }
 }
 
