@@ -6,9 +6,6 @@ internal import NIOCore
 extension EdgeLoop {
     /// Starts the heartbeat.
     func start() {
-        if !self.outgoing.isInBatches {
-            self.services.incidents.note("the kernel offers no io_uring: frames are sent one by one", from: nil)
-        }
         let tick = self.settings.tick
         let here = NIOLoopBound(self, eventLoop: self.eventLoop)
         self.heartbeat = self.eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in here.value.beat() }

@@ -14,7 +14,7 @@ final class EdgeLoop {
     let settings: EdgeSettings
     let directory: SessionDirectory
     let doors: EdgeDoors
-    let outgoing = Outgoing()
+    let outgoing: Outgoing
 
     var slots = ConnectionSlots()
     var apps: [AppID: AppConnections] = [:]
@@ -60,6 +60,7 @@ final class EdgeLoop {
         self.settings = settings
         self.directory = directory
         self.doors = doors
+        self.outgoing = Outgoing(incidents: services.incidents)
         self.wheel = HeartbeatWheel(ticksMax: settings.ticksMax)
     }
 

@@ -1,3 +1,4 @@
+internal import ApusCore
 internal import ApusHTTP
 internal import NIOCore
 
@@ -9,11 +10,13 @@ final class Outgoing {
     private var waiting: ContiguousArray<(connection: Connection, buffer: ByteBuffer)> = []
     /// Whether what fell short is being passed on: that may end connections, and nothing may be added meanwhile.
     private var isSending = false
+    private let incidents: IncidentLog
 
-    init() { self.waiting.reserveCapacity(SocketBatch.countMax) }
-
-    /// Whether the kernel takes what is sent together with one call.
-    var isInBatches: Bool { self.batch.usesRing }
+    init(incidents: IncidentLog) {
+        self.incidents = incidents
+        self.waiting.reserveCapacity(SocketBatch.countMax)
+        self.noteIfOneByOne()
+    }
 
     /// Adds what a connection gets, which must have nothing else here. What was written to it before must have been
     /// taken out. What is full is sent.
@@ -29,6 +32,7 @@ final class Outgoing {
 
     func send() {
         guard !self.waiting.isEmpty else { return }
+        let wasInBatches = self.batch.usesRing
         self.isSending = true
         self.batch.send { index, takenCount in
             let (connection, buffer) = self.waiting[index]
@@ -36,5 +40,11 @@ final class Outgoing {
         }
         self.isSending = false
         self.waiting.removeAll(keepingCapacity: true)
+        if wasInBatches { self.noteIfOneByOne() }
+    }
+
+    private func noteIfOneByOne() {
+        guard !self.batch.usesRing else { return }
+        self.incidents.note("the kernel offers no io_uring: frames are sent one by one", from: nil)
     }
 }

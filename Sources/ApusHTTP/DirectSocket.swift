@@ -13,7 +13,7 @@ package import NIOCore
 /// - The same function tells the pipeline that the channel is inactive, before it returns. The owner hears of it and
 ///   forgets the number: a device's session when it is disconnected, an ``HTTP1Connection`` when it ends.
 /// - What NIO calls in between are the promises of pending writes, and `errorCaught`. Owners send nothing from either.
-/// - A ``SocketBatch`` keeps the number until it is sent, and no channel is closed meanwhile.
+/// - A ``SocketBatch`` keeps the number until it is sent; what may be closed meanwhile are channels that are not in it.
 /// - A handler that joins a channel that is closed already is given no number.
 ///
 /// So whoever sees a number here, on the loop, sees an open descriptor of this very connection.

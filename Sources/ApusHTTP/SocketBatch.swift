@@ -4,8 +4,8 @@ private import Glibc
 /// Sends to many sockets: with one system call for all of them where the kernel offers io_uring, with one for each
 /// where it does not, because it is older than Linux 5.6, or because io_uring is forbidden to the process.
 ///
-/// Owner: one event loop; used on its thread alone. A socket occurs once at most in a batch, nothing else is written
-/// to it before the batch is sent, and nothing that may close a socket runs between its addition and then.
+/// Owner: one event loop; used on its thread alone. A socket occurs once at most in a batch, and nothing else is
+/// written to it, nor is it closed, before the batch is sent; other sockets may be.
 package final class SocketBatch {
     /// Most sends of a batch. With more the system call is no cheaper, and who comes first waits for the others.
     package static let countMax = 32
@@ -41,7 +41,7 @@ package final class SocketBatch {
         var sentCount = 0
         if let ring, self.sends.count > 1 {
             for send in self.sends { ring.add(send.bytes, to: send.socket) }
-            sentCount = ring.submit { self.takenCounts[$0] = $1 }
+            sentCount = ring.submit { self.takenCounts[$0] = max(0, Int($1)) }
             // What it has not taken on it would take on with the next batch, when those bytes are gone.
             if sentCount < self.sends.count { self.ring = .open(countMax: Self.countMax) }
         }
@@ -75,14 +75,15 @@ private final class SendRing {
             return nil
         }
         let ring = SendRing(memory)
-        return ring.canSend ? ring : nil
+        return ring.canSend() ? ring : nil
     }
 
-    /// A kernel that cannot tell what its rings can do is one whose rings cannot send.
-    private var canSend: Bool {
-        guard let probe = io_uring_get_probe_ring(self.ring) else { return false }
-        defer { io_uring_free_probe(probe) }
-        return io_uring_opcode_supported(probe, Int32(IORING_OP_SEND.rawValue)) != 0
+    /// Tries a send to no socket. A ring that can send says that this is none; another one, that it knows no sends, or
+    /// nothing at all.
+    private func canSend() -> Bool {
+        self.add(UnsafeRawBufferPointer(start: nil, count: 0), to: DirectSocket())
+        var outcome: Int32 = 0
+        return self.submit { outcome = $1 } == 1 && outcome == -EBADF
     }
 
     deinit {
@@ -97,16 +98,17 @@ private final class SendRing {
         self.count += 1
     }
 
-    /// - Parameter done: called for each send with its number, and how many bytes the kernel took: none when it failed.
+    /// - Parameter done: called for each send with its number, and how many bytes the kernel took, or the negated number
+    ///   of an error.
     /// - Returns: how many sends the kernel has taken on; the ones after them are still with the ring.
-    func submit(_ done: (Int, Int) -> Void) -> Int {
+    func submit(_ done: (Int, Int32) -> Void) -> Int {
         let submitted = max(0, io_uring_submit_and_wait(self.ring, self.count))
         self.count = 0
         for _ in 0..<submitted {
             var completion: UnsafeMutablePointer<io_uring_cqe>?
             while io_uring_wait_cqe(self.ring, &completion) == -EINTR {}
             guard let completion else { preconditionFailure("io_uring lost a send") }
-            done(Int(io_uring_cqe_get_data64(completion)), max(0, Int(completion.pointee.res)))
+            done(Int(io_uring_cqe_get_data64(completion)), completion.pointee.res)
             io_uring_cqe_seen(self.ring, completion)
         }
         return Int(submitted)

@@ -95,21 +95,44 @@ def limit_descriptors(soft, hard):
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+# Made here, since little is safe between the making of a process and its becoming another program.
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_IO_URING_SETUP = 425
+
+
+def offers_io_uring():
+    """Whether the kernel offers it to this process."""
+    ring = _LIBC.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(120))
+    if ring >= 0:
+        os.close(ring)
+    return ring >= 0
+
+
+def _refusing(number):
+    """A seccomp filter that refuses one system call."""
+    load_number, jump_if_equal, answer, allow, refuse = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050000
+    program = [
+        (load_number, 0, 0, 0),
+        (jump_if_equal, 0, 1, number),
+        (answer, 0, 0, refuse | errno.EPERM),
+        (answer, 0, 0, allow),
+    ]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
+    return code, struct.pack("=H6xQ", len(program), ctypes.addressof(code))
+
+
+_NO_IO_URING = _refusing(_IO_URING_SETUP)
+
+
 def forbid_io_uring():
     """Has the kernel refuse this process, and its children, what a container's profile often refuses."""
-    io_uring_setup, pr_set_no_new_privs, pr_set_seccomp, seccomp_mode_filter = 425, 38, 22, 2
-    load_number, jump_if_equal, answer = 0x20, 0x15, 0x06
-    allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
-    program = [(load_number, 0, 0, 0), (jump_if_equal, 0, 1, io_uring_setup), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in program))
-    filter_ = struct.pack("=H6xQ", len(program), ctypes.addressof(code))
-    libc = ctypes.CDLL(None, use_errno=True)
+    pr_set_no_new_privs, pr_set_seccomp, seccomp_mode_filter = 38, 22, 2
     zero = ctypes.c_ulong(0)
     for arguments in (
         (pr_set_no_new_privs, ctypes.c_ulong(1), zero, zero, zero),
-        (pr_set_seccomp, ctypes.c_ulong(seccomp_mode_filter), filter_, zero, zero),
+        (pr_set_seccomp, ctypes.c_ulong(seccomp_mode_filter), _NO_IO_URING[1], zero, zero),
     ):
-        if libc.prctl(*arguments):
+        if _LIBC.prctl(*arguments):
             raise OSError(ctypes.get_errno(), "prctl")
 
 

@@ -12,7 +12,7 @@ import urllib.parse
 
 import pytest
 
-from apus import COMMAND_SECONDS, Server, binary, environment, forbid_io_uring, limit_descriptors, run, succeed
+from apus import COMMAND_SECONDS, Server, binary, environment, forbid_io_uring, limit_descriptors, offers_io_uring, run, succeed
 
 CHECKS = ["settings", "server", "folder", "disk", "filesystem", "store", "clock", "api", "edge", "tls", "descriptors"]
 FAR_AWAY = 4_000_000_000_000
@@ -101,6 +101,13 @@ def test_a_server_takes_all_the_descriptors_that_it_may_have(tmp_path):
         assert "may open 700 files" in doctor(server.data)["descriptors"]["sentence"]
     finally:
         server.kill()
+
+
+def test_where_io_uring_is_offered_frames_go_in_batches(own_server):
+    if not offers_io_uring():
+        pytest.skip("the kernel offers no io_uring here")
+    assert "in batches" in doctor(own_server.data)["sending"]["sentence"]
+    assert "io_uring" not in own_server.log()
 
 
 def test_where_io_uring_is_forbidden_frames_go_one_by_one(tmp_path, devices):
