@@ -98,8 +98,8 @@ private final class SendRing {
         self.count += 1
     }
 
-    /// - Parameter done: called for each send with its number, and how many bytes the kernel took, or the negated number
-    ///   of an error.
+    /// - Parameter done: called for each send with its number, and how many bytes the kernel took, or the negated
+    ///   number of an error.
     /// - Returns: how many sends the kernel has taken on; the ones after them are still with the ring.
     func submit(_ done: (Int, Int32) -> Void) -> Int {
         let submitted = max(0, io_uring_submit_and_wait(self.ring, self.count))
