@@ -14,7 +14,7 @@ help:
 	@echo 'make counts    counts what the hot paths allocate, in both builds (WRITE=1: writes the table that gates)'
 	@echo 'make sanitize  runs the Swift tests under the thread and the address sanitizer, for an hour (ONLY=thread)'
 	@echo 'make lint      checks formatting and the conformance files;  make format  formats'
-	@echo 'make build     builds for production: .build/release/apus;  make bench  measures it (QUICK=1: in a minute)'
+	@echo 'make build     builds for production: .build/release/apus;  make bench  measures it (QUICK=1: in three minutes)'
 
 demo: setup
 	swift build --product apus

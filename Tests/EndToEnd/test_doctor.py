@@ -12,7 +12,17 @@ import urllib.parse
 
 import pytest
 
-from apus import COMMAND_SECONDS, Server, binary, environment, forbid_io_uring, limit_descriptors, offers_io_uring, run, succeed
+from apus import (
+    COMMAND_SECONDS,
+    Server,
+    binary,
+    environment,
+    forbid_io_uring,
+    limit_descriptors,
+    offers_io_uring,
+    run,
+    succeed,
+)
 
 CHECKS = ["settings", "server", "folder", "disk", "filesystem", "store", "clock", "api", "edge", "tls", "descriptors"]
 FAR_AWAY = 4_000_000_000_000
